@@ -1,0 +1,14 @@
+// One function per topic; module.cpp calls them in order.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace specsched::bindings {
+
+void bind_names(pybind11::module_& m);     // Process, Loss, Sampler, kernels
+void bind_evaluate(pybind11::module_& m);  // evaluate, value_and_grad, transfer
+void bind_design(pybind11::module_& m);    // design
+void bind_grid(pybind11::module_& m);      // many schedules at once, eta per step
+void bind_scan(pybind11::module_& m);      // many designs at once
+
+}  // namespace specsched::bindings

@@ -1,0 +1,93 @@
+#include <vector>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
+#include "core/compress/compress.hpp"
+#include "core/sampler.hpp"
+
+namespace specsched::bindings {
+namespace {
+
+double evaluate(const Array& eigenvalues, const Array& weights, const Array& mean_power, const Array& sigmas,
+                const Sampler& sampler, Process process, Loss loss, int threads) {
+    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+    const LevelsView levels = levels_view(sigmas);
+    py::gil_scoped_release unlock;
+    return reported_loss(loss, loss_sum(sampler, spectrum, levels, process, loss, nullptr, threads));
+}
+
+py::tuple value_and_grad(const Array& eigenvalues, const Array& weights, const Array& mean_power, const Array& sigmas,
+                         const Sampler& sampler, Process process, Loss loss, int threads) {
+    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+    const LevelsView levels = levels_view(sigmas);
+    Array gradient = new_array(levels.count);
+    double* slots = gradient.mutable_data();
+    double sum = 0.0;
+    {
+        py::gil_scoped_release unlock;
+        sum = loss_sum(sampler, spectrum, levels, process, loss, slots, threads);
+        const double slope = reported_slope(loss, sum);
+        for (std::ptrdiff_t k = 0; k < levels.count; ++k) slots[k] *= slope;
+    }
+    return py::make_tuple(reported_loss(loss, sum), gradient);
+}
+
+py::tuple transfer_moments(const Array& eigenvalues, const Array& weights, const Array& mean_power,
+                           const Array& sigmas, const Sampler& sampler, Process process, int threads) {
+    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+    const LevelsView levels = levels_view(sigmas);
+    Array gain = new_array(spectrum.size), variance = new_array(spectrum.size);
+    double *gains = gain.mutable_data(), *variances = variance.mutable_data();
+    {
+        py::gil_scoped_release unlock;
+        transfer(sampler, spectrum, levels, process, gains, variances, threads);
+    }
+    return py::make_tuple(gain, variance);
+}
+
+py::array_t<double> variance_trace(const Array& eigenvalues, const Array& sigmas, const Sampler& sampler,
+                                   Process process, int threads) {
+    const double* values = data_of(eigenvalues, "eigenvalues");
+    const std::ptrdiff_t size = eigenvalues.shape(0);
+    const LevelsView levels = levels_view(sigmas);
+    py::array_t<double> variance({levels.count, size});
+    double* slots = variance.mutable_data();
+    {
+        py::gil_scoped_release unlock;
+        trace(sampler, values, size, levels, process, slots, threads);
+    }
+    return variance;
+}
+
+py::tuple compress_spectrum(const Array& eigenvalues, const Array& weights, const Array& mean_power, double tol,
+                            int max_nodes, int threads) {
+    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+    CompressedSpectrum out;
+    {
+        py::gil_scoped_release unlock;
+        out = compress(spectrum, tol, max_nodes, threads);
+    }
+    const auto array = [](const std::vector<double>& values) {
+        return Array(static_cast<py::ssize_t>(values.size()), values.data());
+    };
+    return py::make_tuple(array(out.eigenvalues), array(out.weights), array(out.mean_power), out.error);
+}
+
+}  // namespace
+
+void bind_evaluate(py::module_& m) {
+    const auto spectrum_arguments = [&](const char* name, auto function, auto... more) {
+        m.def(name, function, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
+              py::arg("mean_power").noconvert(), py::arg("sigmas").noconvert(), py::arg("sampler"),
+              py::arg("process"), more...);
+    };
+    spectrum_arguments("evaluate", &evaluate, py::arg("loss"), py::arg("threads"));
+    spectrum_arguments("value_and_grad", &value_and_grad, py::arg("loss"), py::arg("threads"));
+    spectrum_arguments("transfer", &transfer_moments, py::arg("threads"));
+    m.def("trace", &variance_trace, py::arg("eigenvalues").noconvert(), py::arg("sigmas").noconvert(),
+          py::arg("sampler"), py::arg("process"), py::arg("threads") = 0);
+    m.def("compress", &compress_spectrum, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
+          py::arg("mean_power").noconvert(), py::arg("tol"), py::arg("max_nodes"), py::arg("threads"));
+}
+
+}  // namespace specsched::bindings

@@ -1,0 +1,52 @@
+#include <pybind11/stl.h>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
+#include "core/kernels/dispatch.hpp"
+#include "core/parallel.hpp"
+#include "core/sampler.hpp"
+
+namespace specsched::bindings {
+
+namespace py = pybind11;
+
+void bind_names(py::module_& m) {
+    py::enum_<Process>(m, "Process")
+        .value("vp", Process::vp)
+        .value("ve", Process::ve)
+        .value("flow", Process::flow);
+    py::enum_<Loss>(m, "Loss")
+        .value("w2", Loss::w2)
+        .value("kl", Loss::kl)
+        .value("reverse_kl", Loss::reverse_kl);
+    m.attr("SMALLEST_EIGENVALUE") = smallest_eigenvalue;
+    m.def("signal_scale", [](Process p, double r) { return signal_scale(p, r); }, py::arg("process"), py::arg("sigma"));
+    m.def("start_variance", [](Process p, double r) { return start_variance(p, r); }, py::arg("process"), py::arg("sigma"));
+    py::class_<Sampler>(m, "Sampler")
+        .def(py::init(&make_sampler), py::arg("name"), py::arg("options"), py::arg("error"))
+        .def_readonly("dense", &Sampler::dense)
+        .def("on_engine", [](const Sampler& s) { return on_engine(s); })
+        .def("function_evaluations",
+             [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
+                 return function_evaluations(s.spec, steps, last_is_zero);
+             },
+             py::arg("steps"), py::arg("last_is_zero"))
+        .def("check",
+             [](const Sampler& s, const Array& sigmas) { return check(s.spec, levels_view(sigmas)); },
+             py::arg("sigmas").noconvert());
+    m.def("solver_list", [] {
+        py::list rows;
+        for (const SolverInfo& info : solver_list()) {
+            py::dict options;
+            for (const SolverOption& option : info.options) options[py::str(option.name)] = option.value;
+            rows.append(py::make_tuple(info.name, info.aliases, options, info.stochastic));
+        }
+        return rows;
+    });
+    m.def("available_kernels", &available_kernels);
+    m.def("select_kernels", &select_kernels, py::arg("name"));
+    m.def("kernels_in_use", [] { return std::string(kernels().name); });
+    m.def("resolve_threads", &resolve_threads, py::arg("threads"));
+}
+
+}  // namespace specsched::bindings

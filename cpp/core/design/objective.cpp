@@ -1,0 +1,49 @@
+#include "core/design/objective.hpp"
+
+#include <cmath>
+
+#include "core/design/dense_objective.hpp"
+#include "core/design/pairwise.hpp"
+
+namespace specsched {
+
+double Objective::value(const Eigen::VectorXd& u) {
+    ++evaluations;
+    const Eigen::VectorXd sigma = levels(u);
+    return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process, problem_.loss,
+                    nullptr, problem_.threads);
+}
+
+double Objective::gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u) {
+    ++evaluations;
+    const Eigen::VectorXd sigma = levels(u);
+    Eigen::VectorXd by_sigma(sigma.size());
+    const double sum = loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process,
+                                problem_.loss, by_sigma.data(), problem_.threads);
+    by_u = by_sigma.segment(1, u.size()).cwiseProduct(sigma.segment(1, u.size()));
+    return sum;
+}
+
+Eigen::VectorXd Objective::levels(const Eigen::VectorXd& u) const {
+    Eigen::VectorXd sigma(u.size() + 2);
+    sigma[0] = problem_.sigma_first;
+    for (Eigen::Index k = 0; k < u.size(); ++k) sigma[k + 1] = std::exp(u[k]);
+    sigma[u.size() + 1] = problem_.sigma_last;
+    return sigma;
+}
+
+double Objective::power() const {
+    double power = 0.0;
+    for (std::ptrdiff_t i = 0; i < problem_.nodes.size; ++i)
+        power += problem_.loss == Loss::w2
+                     ? problem_.nodes.weights[i] * problem_.nodes.eigenvalues[i] + problem_.nodes.mean_power[i]
+                     : problem_.nodes.weights[i];
+    return power;
+}
+
+std::unique_ptr<Objective> make_objective(const DesignProblem& problem) {
+    if (pairwise(problem.sampler)) return std::make_unique<PairwiseObjective>(problem);
+    return std::make_unique<DenseObjective>(problem);
+}
+
+}  // namespace specsched

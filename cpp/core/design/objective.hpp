@@ -1,0 +1,51 @@
+// The loss as a function of the interior log-levels, with the curvature that a Newton step needs.
+#pragma once
+
+#include <Eigen/Core>
+#include <memory>
+
+#include "core/design/groups.hpp"
+#include "core/sampler.hpp"
+
+namespace specsched {
+
+struct DesignProblem {
+    SpectrumView nodes;
+    Sampler sampler;
+    Process process;
+    Loss loss;
+    double sigma_first;
+    double sigma_last;  // may be 0
+    int threads;
+};
+
+class Objective {
+  public:
+    explicit Objective(const DesignProblem& problem) : problem_(problem) {}
+    virtual ~Objective() = default;
+
+    // Sum of loss terms at u_k = log sigma_k of the interior levels, and its gradient by u.
+    double value(const Eigen::VectorXd& u);
+    double gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u);
+
+    // Prepares the exact Hessian at u.
+    virtual void curve(const Eigen::VectorXd& u) = 0;
+    // Solves (Hessian + damping) step = -gradient over the groups; false unless the matrix is positive definite.
+    virtual bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
+                             Eigen::VectorXd& step) const = 0;
+    // A typical size of the Hessian's diagonal, the unit of the damping.
+    virtual double curvature_scale() const = 0;
+
+    // What relative errors are measured against when the loss itself is close to 0.
+    double power() const;
+    const DesignProblem& problem() const { return problem_; }
+    long evaluations = 0;
+
+  protected:
+    Eigen::VectorXd levels(const Eigen::VectorXd& u) const;  // the S + 1 sigmas
+    DesignProblem problem_;
+};
+
+std::unique_ptr<Objective> make_objective(const DesignProblem& problem);
+
+}  // namespace specsched

@@ -1,0 +1,146 @@
+#include "core/engine/engine.hpp"
+
+#include <cmath>
+#include <sstream>
+
+#include "core/engine/chunks.hpp"
+#include "core/engine/solver_table.hpp"
+
+namespace specsched {
+
+namespace {
+
+// Levels that stand for any schedule where only the count of operations matters.
+std::vector<double> any_levels(std::ptrdiff_t steps, bool last_is_zero) {
+    std::vector<double> sigmas(steps + 1);
+    for (std::ptrdiff_t k = 0; k <= steps; ++k) sigmas[k] = static_cast<double>(steps + 1 - k);
+    if (last_is_zero) sigmas[steps] = 0.0;
+    return sigmas;
+}
+
+}  // namespace
+
+double denoiser_error_variance(double relative, double level) { return prediction_error_variance(relative, level); }
+
+std::string check(const SolverSpec& spec, const LevelsView& levels) {
+    const SolverRow& row = solver_table()[spec.solver];
+    std::ostringstream text;
+    if (levels.steps() < 1) {
+        text << "a schedule needs at least one step";
+    } else if (row.needs_noise_at_end && levels.last() == 0.0) {
+        text << "sampler '" << row.name << "' predicts the noise and cannot step to level 0: "
+             << "end the schedule at a positive sigma_min";
+    } else if (!spec.eta_steps.empty() && static_cast<std::ptrdiff_t>(spec.eta_steps.size()) != levels.steps()) {
+        text << "eta has " << spec.eta_steps.size() << " values for " << levels.steps()
+             << " steps: give one number, or one per step";
+    } else if (!spec.eta_steps.empty() && !has_option(row, &SolverSpec::eta)) {
+        text << "sampler '" << row.name << "' has no option 'eta'";
+    }
+    return text.str();
+}
+
+int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last_is_zero) {
+    const std::vector<double> sigmas = any_levels(steps, last_is_zero);
+    SolverSpec uniform = spec;
+    uniform.eta_steps.clear();
+    return record(uniform, {sigmas.data(), steps + 1}, 0.0, Derivatives::none).evaluations;
+}
+
+void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
+                     double error, double* gain, double* injected, int threads) {
+    const Program program = record(spec, levels, error, Derivatives::none);
+    const SweepProgram view = program.view();
+    const SweepTable& table = sweeps();
+    const std::ptrdiff_t scratch = table.scratch_size(view);
+    const Chunks chunks(count, view.operations, threads);
+    chunks.run([&](std::ptrdiff_t, std::ptrdiff_t begin, std::ptrdiff_t size) {
+        const SweepChunk chunk{eigenvalues + begin, nullptr, nullptr, size, thread_scratch(scratch)};
+        table.transfer(view, chunk, gain + begin, injected + begin);
+    });
+}
+
+void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
+                  double error, double* gain, double* injected, int threads) {
+    const Program program = record(spec, levels, error, Derivatives::none);
+    const SweepTable& table = sweeps();
+    const std::ptrdiff_t scratch = table.scratch_size(program.view()), columns = levels.count;
+    const Chunks chunks(count, program.view().operations * columns, threads);
+    chunks.run([&](std::ptrdiff_t, std::ptrdiff_t begin, std::ptrdiff_t size) {
+        double* const memory = thread_scratch(scratch + 2 * size);
+        double *const gains = memory + scratch, *const variances = gains + size;
+        const SweepChunk chunk{eigenvalues + begin, nullptr, nullptr, size, memory};
+        SweepProgram view = program.view();
+        for (std::ptrdiff_t k = 0; k < columns; ++k) {
+            // The run up to the end of a step is a shorter program with that step's y as its output.
+            view.operations = k == 0 ? 0 : program.step_end[k - 1];
+            view.output = k == 0 ? 0 : program.step_output[k - 1];
+            table.transfer(view, chunk, gains, variances);
+            for (std::ptrdiff_t i = 0; i < size; ++i) {
+                gain[(begin + i) * columns + k] = gains[i];
+                injected[(begin + i) * columns + k] = variances[i];
+            }
+        }
+    });
+}
+
+double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec, Process process,
+                   Loss loss, double error, int threads) {
+    const Program program = record(spec, levels, error, Derivatives::none);
+    const SweepProgram view = program.view();
+    const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
+    const SweepTable& table = sweeps();
+    const std::ptrdiff_t scratch = table.scratch_size(view);
+    const Chunks chunks(spectrum.size, view.operations, threads);
+    std::vector<double> sums(chunks.count);
+    chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
+        sums[c] = table.loss(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch)));
+    });
+    double sum = 0.0;
+    for (double part : sums) sum += part;
+    return sum;
+}
+
+void contract_gradient(const Program& program, const SweepSums& sums, double* gradient, double* by_eta) {
+    const auto spread = [&](const std::vector<Slope>& slopes, const double* adjoint) {
+        for (std::size_t i = 0; i < slopes.size(); ++i) {
+            const Slope& slope = slopes[i];
+            if (slope.constant) continue;
+            const int newest = slope.step + 1;
+            for (int j = 0; j < window && j <= newest; ++j) gradient[newest - j] += adjoint[i] * slope.first[j];
+            if (by_eta) by_eta[slope.step] += adjoint[i] * slope.first[window];
+        }
+    };
+    spread(program.factor_slope, sums.by_factor);
+    spread(program.level_slope, sums.by_level);
+    spread(program.noise_slope, sums.by_noise);
+}
+
+double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
+                            Process process, Loss loss, double error, int threads, double* gradient,
+                            double* eta_gradient) {
+    const Program program = record(spec, levels, error, Derivatives::first, eta_gradient != nullptr);
+    const SweepProgram view = program.view();
+    const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
+    const SweepTable& table = sweeps();
+    const std::ptrdiff_t scratch = table.scratch_size(view), steps = levels.steps();
+    const std::ptrdiff_t width = 1 + levels.count + steps;  // sum, gradient, gradient by eta
+    const Chunks chunks(spectrum.size, view.operations, threads);
+    std::vector<double> parts(chunks.count * width);
+    chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
+        double* const memory = thread_scratch(scratch + Adjoints::size(view));
+        Adjoints adjoints(view, memory + scratch);
+        table.gradient(view, ends, chunk_of(spectrum, begin, size, memory), adjoints.sums);
+        double* const part = parts.data() + c * width;
+        part[0] = adjoints.sums.sum;
+        part[1] = adjoints.sums.by_first;
+        part[1 + steps] += adjoints.sums.by_last;
+        contract_gradient(program, adjoints.sums, part + 1, eta_gradient ? part + 1 + levels.count : nullptr);
+    });
+    for (std::ptrdiff_t c = 1; c < chunks.count; ++c)
+        for (std::ptrdiff_t i = 0; i < width; ++i) parts[i] += parts[c * width + i];
+    std::copy_n(parts.data() + 1, levels.count, gradient);
+    if (eta_gradient) std::copy_n(parts.data() + 1 + levels.count, steps, eta_gradient);
+    return parts[0];
+}
+
+}  // namespace specsched

@@ -1,0 +1,46 @@
+// Every linear sampler: exact transfer, variance, trace, loss, gradient and Hessian from one description of its steps.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/engine/solver_spec.hpp"
+#include "core/losses.hpp"
+#include "core/problem.hpp"
+
+namespace specsched {
+
+// Why solver and levels do not fit, or an empty string. Call it before the functions below, which assume valid input.
+std::string check(const SolverSpec& spec, const LevelsView& levels);
+
+// Denoiser evaluations of one run with this many steps.
+int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last_is_zero);
+
+// The white, independent error of a real denoiser: its variance at level r, in data units, is relative^2 r^2 / (1 + r^2).
+// `error` below is `relative`; 0 is an exact denoiser. In the losses the variance E that errors add to x_0 is a term of
+// its own, beside the loss of the exact denoiser: w2: weight E, KL: weight E / (2 lambda).
+double denoiser_error_variance(double relative, double level);
+
+// Per eigenvalue: gain P from y_S to y_0, and the variance Q in y_0 of everything injected on the way [count].
+void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
+                     double error, double* gain, double* injected, int threads);
+
+// The same after every step: row-major [count x (steps + 1)], column k at sigmas[k] (column 0: 1 and 0).
+void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
+                  double error, double* gain, double* injected, int threads);
+
+// Sum of loss terms (for w2 the SQUARED distance: see reported_loss).
+double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec, Process process,
+                   Loss loss, double error, int threads);
+
+// The sum and its gradient by sigmas [steps + 1]; eta_gradient, if not null: by the eta of each step [steps]
+// (their sum is the derivative by one common eta).
+double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
+                            Process process, Loss loss, double error, int threads, double* gradient,
+                            double* eta_gradient = nullptr);
+
+// The sum, its gradient and its Hessian by sigmas, row-major [(steps + 1) x (steps + 1)].
+double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
+                           Process process, Loss loss, double error, int threads, double* gradient, double* hessian);
+
+}  // namespace specsched

@@ -1,0 +1,54 @@
+// A recorded run as flat arrays of numbers: what the sweeps over eigenvalues execute.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "core/engine/sweeps.hpp"
+#include "core/engine/tape.hpp"
+#include "core/problem.hpp"
+
+namespace specsched {
+
+static_assert(window == slope_width, "tape and sweeps must agree");
+constexpr int slots = window + 1;  // derivatives of a coefficient: by the levels of its step, and by eta
+
+// Derivatives of one coefficient (a factor, a level or a noise variance) of step `step`;
+// slot j < window belongs to sigmas[step + 1 - j].
+struct Slope {
+    int step;
+    bool constant;
+    std::array<double, slots> first;
+};
+struct Curvature {
+    std::array<double, window * window> second;
+};
+
+// Coefficients are numbered: factors of terms, then levels of predictions, then noise variances.
+struct Program {
+    std::vector<SweepOperation> operations;
+    std::vector<int> source, level_kind;
+    std::vector<double> factor, level, noise;
+    std::vector<Slope> factor_slope, level_slope, noise_slope;
+    std::vector<Curvature> factor_curvature, level_curvature, noise_curvature;
+    std::vector<int> step_end;     // operations recorded up to the end of each step
+    std::vector<int> step_output;  // register of y after each step
+    int evaluations = 0;
+    bool second_order = false;
+
+    SweepProgram view() const {
+        return {static_cast<int>(operations.size()), static_cast<int>(source.size()), static_cast<int>(level.size()),
+                static_cast<int>(noise.size()), operations.data(), source.data(), factor.data(), level.data(),
+                level_kind.data(), noise.data(), step_output.back()};
+    }
+};
+
+enum class Derivatives { none, first, second };
+
+// Runs the solver over the schedule. `error` is the relative denoiser error; with `by_eta`, slot `window` of the first
+// derivatives belongs to the eta of the step.
+Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives,
+               bool by_eta = false);
+
+}  // namespace specsched

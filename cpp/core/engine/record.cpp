@@ -1,0 +1,120 @@
+#include <type_traits>
+
+#include "core/engine/program.hpp"
+#include "core/engine/solver_table.hpp"
+
+namespace specsched {
+
+namespace {
+
+double make_variable(double value, int, double*) { return value; }
+First make_variable(double value, int slot, First*) { return First::variable(value, slot); }
+Second make_variable(double value, int slot, Second*) {
+    Second x;
+    x.value = Dual<double, window>::variable(value, slot);
+    x.d[slot] = Dual<double, window>(1.0);
+    return x;
+}
+
+Slope slope(int step, const First& x) {
+    Slope s{step, true, {}};
+    for (int j = 0; j < slots; ++j) {
+        s.first[j] = x.d[j];
+        s.constant = s.constant && x.d[j] == 0.0;
+    }
+    return s;
+}
+Slope slope(int step, const Second& x) {
+    Slope s{step, true, {}};
+    for (int j = 0; j < window; ++j) {
+        s.first[j] = x.value.d[j];
+        s.constant = s.constant && is_zero(x.d[j]);
+    }
+    return s;
+}
+
+Curvature curvature(const Second& x) {
+    Curvature c;
+    for (int i = 0; i < window; ++i)
+        for (int j = 0; j < window; ++j) c.second[i * window + j] = x.d[i].d[j];
+    return c;
+}
+
+// Appends one coefficient with the derivatives its type carries.
+template <class T>
+void append(int step, const T& x, std::vector<double>& value, std::vector<Slope>& slopes,
+            std::vector<Curvature>& curvatures) {
+    value.push_back(value_of(x));
+    if constexpr (!std::is_same_v<T, double>) slopes.push_back(slope(step, x));
+    if constexpr (std::is_same_v<T, Second>) curvatures.push_back(curvature(x));
+}
+
+// Moves what a step recorded to the flat program.
+template <class T>
+void flush(int step, Tape<T>& tape, Program& program) {
+    for (const auto& record : tape.records()) {
+        SweepOperation operation{static_cast<int>(record.operation), static_cast<int>(program.source.size()),
+                                 record.count, -1, -1};
+        if (record.operation == Operation::combine) {
+            for (int t = record.first; t < record.first + record.count; ++t) {
+                const Term<T>& term = tape.terms()[t];
+                program.source.push_back(term.from);
+                append(step, term.factor, program.factor, program.factor_slope, program.factor_curvature);
+            }
+        } else {
+            const Term<T>& term = tape.terms()[record.first];
+            program.source.push_back(term.from);
+            append(step, T(1.0), program.factor, program.factor_slope, program.factor_curvature);
+            operation.level = static_cast<int>(program.level.size());
+            program.level_kind.push_back(operation.kind);
+            append(step, record.level, program.level, program.level_slope, program.level_curvature);
+            ++program.evaluations;
+        }
+        if (!is_zero(record.noise)) {
+            operation.noise = static_cast<int>(program.noise.size());
+            append(step, record.noise, program.noise, program.noise_slope, program.noise_curvature);
+        }
+        program.operations.push_back(operation);
+    }
+    tape.clear();
+}
+
+template <class T, class StepFunction>
+Program record_as(const SolverSpec& spec, const LevelsView& levels, double error, StepFunction step_function,
+                  bool by_eta) {
+    const int steps = static_cast<int>(levels.steps());
+    Program program;
+    program.second_order = std::is_same_v<T, Second>;
+    program.operations.reserve(4 * steps);
+    program.source.reserve(8 * steps);
+    program.factor.reserve(8 * steps);
+    Tape<T> tape(error);
+    Carry carry;
+    for (int k = 0; k < steps; ++k) {
+        const double eta = spec.eta_steps.empty() ? spec.eta : spec.eta_steps[k];
+        Step<T> step{spec, k, steps, levels.last() == 0.0, {}, T(eta)};
+        for (int j = 0; j < window && j <= k + 1; ++j)
+            step.levels[j] = make_variable(levels.sigmas[k + 1 - j], j, static_cast<T*>(nullptr));
+        if constexpr (std::is_same_v<T, First>)
+            if (by_eta) step.eta = First::variable(eta, window);
+        step_function(step, tape, carry);
+        flush(k, tape, program);
+        program.step_end.push_back(static_cast<int>(program.operations.size()));
+        program.step_output.push_back(carry.y);
+    }
+    return program;
+}
+
+}  // namespace
+
+Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives, bool by_eta) {
+    const SolverRow& row = solver_table()[spec.solver];
+    switch (derivatives) {
+        case Derivatives::first: return record_as<First>(spec, levels, error, row.step_first, by_eta);
+        case Derivatives::second: return record_as<Second>(spec, levels, error, row.step_second, false);
+        case Derivatives::none: break;
+    }
+    return record_as<double>(spec, levels, error, row.step, false);
+}
+
+}  // namespace specsched

@@ -1,0 +1,82 @@
+// What the sweeps over eigenvalues offer, whatever the instruction set. Plain data only: the sweep file is compiled once
+// per instruction set with the namespace renamed, and meets the rest of the library in this table.
+#pragma once
+
+#include <cstddef>
+
+namespace specsched {
+
+struct SweepOperation {
+    int kind;   // as in enum Operation: 0 combine, 1 predict, 2 predict_noise
+    int first;  // first term
+    int count;  // terms
+    int level;  // index of the prediction's level, or -1
+    int noise;  // index of the noise variance added, or -1
+};
+
+// Operation i makes register i + 1; register 0 is the start.
+struct SweepProgram {
+    int operations, terms, levels, noises;
+    const SweepOperation* operation;
+    const int* source;     // per term
+    const double* factor;  // per term
+    const double* level;   // per prediction
+    const int* level_kind; // per prediction: kind of its operation
+    const double* noise;   // variance per injection
+    int output;            // register of y_0
+};
+
+struct SweepEnds {
+    int process;  // as in enum Process
+    int loss;     // as in enum Loss
+    double first, last;
+};
+
+struct SweepChunk {
+    const double* eigenvalues;
+    const double* weights;
+    const double* mean_power;
+    std::ptrdiff_t count;
+    double* scratch;
+};
+
+// Sums over eigenvalues; a sweep adds to them.
+struct SweepSums {
+    double sum;
+    double by_first, by_last;  // direct derivatives by the end levels
+    double* by_factor;         // [terms]
+    double* by_level;          // [levels]
+    double* by_noise;          // [noises]
+};
+
+constexpr int tile_size = 64;  // eigenvalues that one call of `hessian` takes at most
+constexpr int slope_width = 5;
+
+// Second derivatives by `directions` levels. Slopes of operation o's coefficients: slot j belongs to direction
+// newest[o] - j.
+struct SweepTile {
+    int directions;
+    const int* newest;           // [operations]
+    const double* factor_slope;  // [terms x slope_width]
+    const double* level_slope;   // [levels x slope_width]
+    const double* noise_slope;   // [noises x slope_width]
+    SweepSums* sums;
+    double* by_level_curvature;  // [levels]: adjoint of the gain times its second derivative by the level
+    double* hessian;             // [directions x directions], lower triangle of the symmetric parts
+    double* cross;               // [directions x directions]: H += cross + cross^T
+};
+
+struct SweepTable {
+    const char* name;
+    std::ptrdiff_t (*scratch_size)(const SweepProgram&);
+    std::ptrdiff_t (*tile_scratch_size)(const SweepProgram&, int directions);
+    void (*transfer)(const SweepProgram&, const SweepChunk&, double* gain, double* injected);
+    double (*loss)(const SweepProgram&, const SweepEnds&, const SweepChunk&);
+    void (*gradient)(const SweepProgram&, const SweepEnds&, const SweepChunk&, SweepSums&);
+    void (*hessian)(const SweepProgram&, const SweepEnds&, const SweepChunk&, const SweepTile&);
+};
+
+// The table for this machine (sweeps_dispatch.cpp).
+const SweepTable& sweeps();
+
+}  // namespace specsched

@@ -1,0 +1,97 @@
+#include "core/kernels/dense.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "core/ends.hpp"
+#include "core/kernels/dispatch.hpp"
+#include "core/kernels/steps.hpp"
+#include "core/parallel.hpp"
+
+namespace specsched {
+namespace {
+
+EndTable end_table(Process process, LevelsView levels) {
+    const double first = levels.first(), last = levels.last();
+    const Ends<double> ends(process, first, last);
+    const Dual<double, 1> surplus = start_surplus(process, Dual<double, 1>::variable(first, 0));
+    const Dual<double, 1> scale = signal_scale(process, Dual<double, 1>::variable(last, 0));
+    return {ends.scale,         ends.missing, ends.lost, ends.start_variance, ends.surplus, 0.5 * surplus.d[0],
+            scale.d[0] / scale.value, static_cast<int>(process)};
+}
+
+constexpr std::ptrdiff_t most_chunks = 64, least_chunk = 64, lanes = 8;
+constexpr std::ptrdiff_t serial_work = 16384;  // eigenvalues x steps below which a parallel region costs more
+
+std::ptrdiff_t chunk_length(std::ptrdiff_t size) {
+    const std::ptrdiff_t share = (size + most_chunks - 1) / most_chunks;
+    return std::max(least_chunk, (share + lanes - 1) / lanes * lanes);
+}
+
+// Aligned to a cache line: a store across two lines costs twice.
+double* thread_scratch(std::ptrdiff_t size) {
+    constexpr std::ptrdiff_t line = 64 / sizeof(double);
+    thread_local std::vector<double> scratch;
+    const std::size_t wanted = static_cast<std::size_t>(size + line);
+    if (scratch.size() < wanted) scratch.resize(wanted);
+    const auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
+    return scratch.data() + (64 - address % 64) % 64 / sizeof(double);
+}
+
+Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
+    switch (sampler) {
+        case DenseSampler::ddpm: return table.ddpm;
+        case DenseSampler::ancestral: return table.ancestral;
+        case DenseSampler::ddim: break;
+    }
+    return table.ddim;
+}
+
+double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+           double* gradient, double* gain, double* variance, int threads, double eta) {
+    const Steps steps(sampler, levels, eta);
+    const EndTable ends = end_table(process, levels);
+    const KernelTable& table = kernels();
+    const Kernel kernel = kernel_of(table, sampler);
+    const std::ptrdiff_t length = chunk_length(spectrum.size), chunks = (spectrum.size + length - 1) / length;
+    const std::ptrdiff_t scratch = table.scratch_size(levels.steps());
+    const bool small = spectrum.size * levels.steps() < serial_work;
+    std::vector<double> sums(chunks), gradients(gradient ? chunks * levels.count : 0);
+    parallel_for(chunks, small ? 1 : resolve_threads(threads), [&](std::ptrdiff_t c) {
+        const std::ptrdiff_t begin = c * length;
+        KernelChunk chunk{spectrum.eigenvalues + begin,
+                          spectrum.weights + begin,
+                          spectrum.mean_power + begin,
+                          std::min(length, spectrum.size - begin),
+                          thread_scratch(scratch),
+                          gradient ? gradients.data() + c * levels.count : nullptr,
+                          gain ? gain + begin : nullptr,
+                          variance ? variance + begin : nullptr,
+                          0.0};
+        kernel(steps.table(), ends, static_cast<int>(loss), chunk);
+        sums[c] = chunk.sum;
+    });
+    double sum = 0.0;
+    for (const double part : sums) sum += part;
+    if (gradient) {
+        std::fill(gradient, gradient + levels.count, 0.0);
+        for (std::ptrdiff_t c = 0; c < chunks; ++c)
+            for (std::ptrdiff_t k = 0; k < levels.count; ++k) gradient[k] += gradients[c * levels.count + k];
+    }
+    return sum;
+}
+
+}  // namespace
+
+double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                  double* gradient, int threads, double eta) {
+    return run(sampler, spectrum, levels, process, loss, gradient, nullptr, nullptr, threads, eta);
+}
+
+void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
+                    double* variance, int threads, double eta) {
+    run(sampler, spectrum, levels, process, Loss::w2, nullptr, gain, variance, threads, eta);
+}
+
+}  // namespace specsched

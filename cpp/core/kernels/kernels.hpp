@@ -1,0 +1,71 @@
+// What the dense kernels offer, whatever the instruction set. Plain data only: the kernel files are compiled once per
+// instruction set with the namespace renamed, and meet the rest of the library in this table.
+#pragma once
+
+#include <cstddef>
+
+namespace specsched {
+
+// Eigenvalues below this count as zero (their square root is below 1e-100).
+constexpr double smallest_eigenvalue = 1e-200;
+
+// Constants of each step, prepared once per call (steps.hpp). r_k = sigmas[k], k = 0 (noise) ... steps (clean);
+// below r = r_k, s = r_{k+1}, x = r^2, y = s^2. A kernel's own constants are null for the other kernels.
+struct StepTable {
+    std::ptrdiff_t steps;
+    const double* sigma;   // r      [steps + 1]
+    const double* square;  // r^2    [steps + 1]
+    // DDIM [steps]
+    const double* product;  // r s
+    const double* gap;      // r - s
+    // DDPM [steps]
+    const double* lack;      // (x - y)^2 / x
+    const double* injected;  // y (x - y) / x
+    const double* rise;      // (x - y) (x + y) / (2 x^2)
+    const double* fall;      // (x - y) / x
+    // 0 < eta < 1 [steps]; y' = A y + B denoised + noise of variance c
+    const double* shrink;       // B = 1 - A
+    const double* across;       // A x
+    const double* gap_square;   // B^2 x
+    const double* noise;        // c
+    const double* shrink_now;   // dB / dr
+    const double* shrink_then;  // dB / ds
+};
+
+// The ends of the schedule, as numbers (see ends.hpp).
+struct EndTable {
+    double scale, missing, lost, start_variance, surplus;
+    double surplus_slope;  // half of d surplus / d r_0
+    double scale_slope;    // d log scale / d r_S
+    int process;           // as in enum Process
+};
+
+// A run of eigenvalues and where its sums go.
+struct KernelChunk {
+    const double* eigenvalues;
+    const double* weights;
+    const double* mean_power;
+    std::ptrdiff_t count;
+    double* scratch;   // scratch_size(steps) doubles
+    double* gradient;  // steps + 1 doubles: d sum / d sigma_k, set by the kernel; may be null
+    double* gain;      // per eigenvalue P, or null together with variance
+    double* variance;  // per eigenvalue output variance
+    double sum;        // set by the kernel
+};
+
+// loss: 0 = w2, 1 = kl, 2 = reverse_kl, as in enum Loss.
+using Kernel = void (*)(const StepTable&, const EndTable&, int loss, KernelChunk&);
+
+// C += sum over k < count of a_k b_k^T, the lower triangle (and parts of the upper one); C is size x size by columns,
+// a_k and b_k lie one after the other. size must be a multiple of product_padding.
+using OuterProducts = void (*)(const double* a, const double* b, std::ptrdiff_t size, std::ptrdiff_t count, double* c);
+constexpr std::ptrdiff_t product_padding = 8;
+
+struct KernelTable {
+    const char* name;
+    std::ptrdiff_t (*scratch_size)(std::ptrdiff_t steps);
+    Kernel ddim, ddpm, ancestral;
+    OuterProducts outer_products;
+};
+
+}  // namespace specsched

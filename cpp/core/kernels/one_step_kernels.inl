@@ -1,0 +1,29 @@
+// The dense kernels of samplers whose state is y alone, included once per instruction set. Derivation: docs/kernels.md.
+
+#include "core/kernels/ancestral.inl"
+#include "core/kernels/ddim.inl"
+#include "core/kernels/ddpm.inl"
+#include "core/kernels/products.inl"
+
+namespace specsched {
+namespace {
+
+// Enough for every kernel.
+std::ptrdiff_t scratch_size(std::ptrdiff_t steps) {
+    const std::ptrdiff_t rows = ddim_rows(steps), other = ddpm_rows(steps), third = ancestral_rows(steps);
+    const std::ptrdiff_t most = rows > other ? rows : other;
+    return lane_count * (most > third ? most : third);
+}
+
+template <template <Loss> class Chunk>
+void with_named_loss(const StepTable& table, const EndTable& ends, int loss, KernelChunk& chunk) {
+    with_loss(static_cast<Loss>(loss), [&](auto l) { Chunk<decltype(l)::value>::run(table, ends, chunk); });
+}
+
+KernelTable kernel_table(const char* name) {
+    return {name, scratch_size, with_named_loss<DdimChunk>, with_named_loss<DdpmChunk>,
+            with_named_loss<AncestralChunk>, outer_products};
+}
+
+}  // namespace
+}  // namespace specsched

@@ -1,0 +1,70 @@
+#include "core/sampler.hpp"
+
+#include "core/ends.hpp"
+
+namespace specsched {
+namespace {
+
+// Whether the options leave a solver at what a kernel computes.
+bool is_plain(const SolverSpec& spec) {
+    return spec.s_churn == 0.0 && spec.s_noise == 1.0 && spec.eta_steps.empty();
+}
+
+DenseSampler kernel_for(double eta) {
+    if (eta == 0.0) return DenseSampler::ddim;
+    return eta == 1.0 ? DenseSampler::ddpm : DenseSampler::ancestral;
+}
+
+}  // namespace
+
+Sampler make_sampler(const std::string& name, const std::map<std::string, double>& options, double error) {
+    Sampler sampler;
+    sampler.spec = parse_solver(name, options);
+    sampler.error = error;
+    const std::string solver = solver_list()[static_cast<std::size_t>(sampler.spec.solver)].name;
+    if ((solver == "ddim" || solver == "ddpm") && is_plain(sampler.spec) && error == 0.0) {
+        sampler.dense = true;
+        sampler.kernel = kernel_for(sampler.spec.eta);
+    }
+    return sampler;
+}
+
+Sampler on_engine(Sampler sampler) {
+    sampler.dense = false;
+    return sampler;
+}
+
+double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                double* gradient, int threads) {
+    if (sampler.dense)
+        return dense_loss(sampler.kernel, spectrum, levels, process, loss, gradient, threads, sampler.spec.eta);
+    if (!gradient) return engine_loss(spectrum, levels, sampler.spec, process, loss, sampler.error, threads);
+    return engine_loss_gradient(spectrum, levels, sampler.spec, process, loss, sampler.error, threads, gradient);
+}
+
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
+              double* variance, int threads) {
+    if (sampler.dense) {
+        dense_transfer(sampler.kernel, spectrum, levels, process, gain, variance, threads, sampler.spec.eta);
+        return;
+    }
+    engine_transfer(spectrum.eigenvalues, spectrum.size, levels, sampler.spec, sampler.error, gain, variance, threads);
+    const Ends<double> ends(process, levels.first(), levels.last());
+    for (std::ptrdiff_t i = 0; i < spectrum.size; ++i)
+        variance[i] = (gain[i] * gain[i] * ends.start_variance + variance[i]) * ends.scale * ends.scale;
+}
+
+void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,
+           Process process, double* variance, int threads) {
+    const std::ptrdiff_t count = levels.count;
+    std::vector<double> gain(static_cast<std::size_t>(size * count)), injected(gain.size());
+    engine_trace(eigenvalues, size, levels, sampler.spec, sampler.error, gain.data(), injected.data(), threads);
+    const double start = start_variance(process, levels.first());
+    for (std::ptrdiff_t i = 0; i < size; ++i)
+        for (std::ptrdiff_t k = 0; k < count; ++k) {
+            const std::size_t at = static_cast<std::size_t>(i * count + k);
+            variance[k * size + i] = gain[at] * gain[at] * start + injected[at];
+        }
+}
+
+}  // namespace specsched

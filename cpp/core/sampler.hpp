@@ -1,0 +1,41 @@
+// A sampler with its options, and the one place that chooses between the dense kernels and the engine.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.hpp"
+#include "core/kernels/dense.hpp"
+
+namespace specsched {
+
+struct Sampler {
+    SolverSpec spec;
+    double error = 0.0;  // relative error of the denoiser (engine.hpp); 0: exact
+    bool dense = false;  // served by a dense kernel
+    DenseSampler kernel = DenseSampler::ddim;
+};
+
+// Whether the output depends on the levels through one sum over neighbouring pairs (DDIM, DDPM): cheap Newton steps.
+inline bool pairwise(const Sampler& sampler) { return sampler.dense && sampler.kernel != DenseSampler::ancestral; }
+
+// Throws std::invalid_argument that lists what is known.
+Sampler make_sampler(const std::string& name, const std::map<std::string, double>& options, double error);
+
+// The same sampler on the engine, whatever it is.
+Sampler on_engine(Sampler sampler);
+
+// The SUM of loss terms and, unless null, its gradient by each level.
+double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                double* gradient, int threads);
+
+// Per eigenvalue: gain P of the deviation from the mean, in y, and the output variance in the units of the data.
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
+              double* variance, int threads);
+
+// Variance of y = x / alpha at every level, row-major [levels x eigenvalues].
+void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,
+           Process process, double* variance, int threads);
+
+}  // namespace specsched
