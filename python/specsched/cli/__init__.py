@@ -1,0 +1,20 @@
+"""The command line ``specsched``: one file per command, and what they share in files with an underscore."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of the ``specsched`` program; ends the process with its exit code."""
+    try:
+        from .app import app
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("typer", "rich", "click"):
+            raise
+        sys.stderr.write("error: the command line needs typer and rich: pip install 'specsched[cli]'\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    app(prog_name="specsched")
