@@ -1,0 +1,245 @@
+// Design: the paper's synthetic case, one eigenvalue (equal angles), exact Hessians, the order constraints, the
+// many-step limit and the promises of a design (never worse than a start, floor and least ratio kept).
+//
+// Tolerances: the residual of a Newton step is taken by central differences of the exact gradient with step 1e-5 in
+// log sigma, which leaves 1e-10 of the slopes' size: 1e-7 of the largest slope.
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "core/design/dense_objective.hpp"
+#include "core/design/design.hpp"
+#include "core/design/many_step.hpp"
+#include "core/design/pairwise.hpp"
+
+using namespace specsched;
+using Eigen::Index;
+using Eigen::VectorXd;
+
+namespace {
+
+struct Data {
+    std::vector<double> eigenvalues, weights, mean_power;
+    SpectrumView view() const {
+        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
+    }
+};
+
+// Sigma_0 = A^T A with A circulant, first row linear from -0.1 to 0.1, d = 50, every mean 0.05.
+Data paper_case() {
+    const int dim = 50;
+    const double pi = std::acos(-1.0);
+    Data data;
+    for (int f = 0; f < dim; ++f) {
+        std::complex<double> sum = 0.0;
+        for (int j = 0; j < dim; ++j)
+            sum += (-0.1 + 0.2 * j / (dim - 1)) * std::polar(1.0, -2.0 * pi * f * j / dim);
+        data.eigenvalues.push_back(f == 0 ? 0.0 : std::norm(sum));
+        data.weights.push_back(1.0);
+        data.mean_power.push_back(f == 0 ? dim * 0.05 * 0.05 : 0.0);
+    }
+    return data;
+}
+
+Data power_law(int size) {
+    Data data;
+    for (int i = 1; i <= size; ++i) {
+        data.eigenvalues.push_back(10.0 / (i * i));
+        data.weights.push_back(1.0 + i % 3);
+        data.mean_power.push_back(i == 2 ? 0.3 : 0.0);
+    }
+    return data;
+}
+
+const double paper_first = std::sqrt((1.0 - 4.036e-5) / 4.036e-5), paper_last = std::sqrt(1e-4 / 0.9999);
+
+DesignProblem problem_of(const Data& data, const char* sampler, Loss loss, double first, double last) {
+    return {data.view(), make_sampler(sampler, {}, 0.0), Process::vp, loss, first, last, 1};
+}
+
+std::vector<double> geometric(double first, double last, std::ptrdiff_t steps) {
+    std::vector<double> row;
+    const double low = last > 0.0 ? last : 0.02;
+    for (std::ptrdiff_t k = 0; k <= steps; ++k)
+        row.push_back(first * std::pow(low / first, static_cast<double>(k) / static_cast<double>(steps)));
+    row.back() = last;
+    return row;
+}
+
+double distance(const DesignResult& result) { return std::sqrt(result.sum); }
+
+void test_paper_case() {
+    const Data data = paper_case();
+    const struct {
+        std::ptrdiff_t steps;
+        double most;
+    } rows[] = {{10, 0.41293}, {28, 0.15385}, {60, 0.07287}, {112, 0.03975}};
+    for (const auto& row : rows) {
+        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last);
+        const DesignResult found = design_levels(problem, row.steps, nullptr, 0, {});
+        const std::string name = "paper case, " + std::to_string(row.steps) + " steps: W2 " +
+                                 std::to_string(distance(found));
+        CHECK(distance(found) <= row.most, name);
+        CHECK(found.status == MinimizeStatus::converged && found.kkt_error <= 1e-9, name + " has converged");
+    }
+}
+
+// One eigenvalue: r_s = sqrt(lambda) tan(phi), phi in equal steps.
+void test_equal_angles() {
+    for (const double lambda : {0.01, 1.0, 30.0})
+        for (const double last : {0.0, 0.01}) {
+            const Data data{{lambda}, {1.0}, {0.0}};
+            const std::ptrdiff_t steps = 12;
+            const auto found = design_levels(problem_of(data, "ddim", Loss::w2, 100.0, last), steps, nullptr, 0, {});
+            const double root = std::sqrt(lambda), high = std::atan(100.0 / root), low = std::atan(last / root);
+            for (std::ptrdiff_t k = 0; k <= steps; ++k) {
+                const double share = static_cast<double>(k) / static_cast<double>(steps);
+                CHECK_CLOSE(found.sigmas[static_cast<std::size_t>(k)], root * std::tan(high + (low - high) * share),
+                            1e-8, 0.0, "equal angles, level " + std::to_string(k));
+            }
+        }
+}
+
+// The relative residual of (H + damping) z = -g over the groups, with H z by differences of the gradient.
+double residual(Objective& objective, const VectorXd& u, const Groups& groups, double damping, bool& solved) {
+    VectorXd gradient, step, above, below;
+    objective.gradient(u, gradient);
+    objective.curve(u);
+    const double mu = damping * objective.curvature_scale();
+    solved = objective.newton_step(groups, gradient, mu, step);
+    if (!solved) return 0.0;
+    const double h = 1e-5 / std::max(1.0, step.cwiseAbs().maxCoeff());
+    objective.gradient(u + h * step, above);
+    objective.gradient(u - h * step, below);
+    const VectorXd bent = (above - below) / (2.0 * h);
+    VectorXd z = VectorXd::Zero(groups.count());
+    for (Index k = 0; k < u.size(); ++k)
+        if (groups.of_level(k) >= 0) z[groups.of_level(k)] = step[k];
+    const VectorXd rest = groups.reduce(bent + gradient) + mu * z;
+    return rest.cwiseAbs().maxCoeff() / gradient.cwiseAbs().maxCoeff();
+}
+
+void check_hessian(Objective& objective, std::ptrdiff_t steps, const std::string& name) {
+    const DesignProblem& p = objective.problem();
+    const std::vector<double> row = geometric(p.sigma_first, p.sigma_last, steps);
+    std::mt19937_64 bits(7);
+    std::uniform_real_distribution<double> uniform(-0.2, 0.2);
+    VectorXd u(steps - 1);
+    const double width = std::log(row[0] / row[1]);
+    for (Index k = 0; k < u.size(); ++k) u[k] = std::log(row[static_cast<std::size_t>(k) + 1]) + width * uniform(bits);
+
+    std::vector<char> active(static_cast<std::size_t>(steps), 0);
+    bool solved = false;
+    for (const bool tied : {false, true}) {
+        if (tied) active[2] = active[3] = active.back() = 1;  // levels 1, 2, 3 move together, the last one not at all
+        const double off = residual(objective, u, Groups(active), 10.0, solved);
+        CHECK(solved && off < 1e-7, name + (tied ? ", tied" : "") + ": residual of the Newton step " + std::to_string(off));
+    }
+}
+
+void test_hessians() {
+    const Data many = power_law(40), few = power_law(3);  // few nodes, many steps: tridiagonal plus low rank
+    for (const Loss loss : {Loss::w2, Loss::kl, Loss::reverse_kl})
+        for (const double last : {0.0, 0.02}) {
+            const std::string ends = ", loss " + std::to_string(static_cast<int>(loss)) + ", last " +
+                                     std::to_string(last);
+            for (const char* sampler : {"ddim", "ddpm"}) {
+                PairwiseObjective dense(problem_of(many, sampler, loss, 80.0, last));
+                check_hessian(dense, 9, std::string(sampler) + ends);
+                PairwiseObjective low_rank(problem_of(few, sampler, loss, 80.0, last));
+                check_hessian(low_rank, 40, std::string(sampler) + " low rank" + ends);
+            }
+            for (const char* sampler : {"ddim", "heun", "dpmpp_2m"}) {
+                DenseObjective engine(problem_of(many, sampler, loss, 80.0, last));
+                check_hessian(engine, 9, std::string(sampler) + " on the engine" + ends);
+            }
+        }
+}
+
+// Multipliers m of the active constraints satisfy gradient_k = m_{k+1} - m_k on tied levels and vanish elsewhere.
+void test_multipliers() {
+    const std::vector<std::vector<char>> cases{
+        {0, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0}, {1, 1, 0, 1, 0, 1}, {0, 1, 1, 0, 1, 1}, {1, 1, 1, 0, 0, 0}};
+    std::mt19937_64 bits(3);
+    std::uniform_real_distribution<double> uniform(-1.0, 1.0);
+    for (const std::vector<char>& active : cases) {
+        const Index n = static_cast<Index>(active.size()) - 1;
+        VectorXd multipliers = VectorXd::Zero(n + 1), gradient(n);
+        for (Index j = 0; j <= n; ++j)
+            if (active[static_cast<std::size_t>(j)]) multipliers[j] = uniform(bits);
+        for (Index k = 0; k < n; ++k) gradient[k] = multipliers[k + 1] - multipliers[k];
+        const Groups groups(active);
+        const VectorXd reduced = groups.reduce(gradient), found = groups.multipliers(gradient);
+        for (Index g = 0; g < reduced.size(); ++g) CHECK_CLOSE(reduced[g], 0.0, 1e-14, 1.0, "forces within a run cancel");
+        for (Index j = 0; j <= n; ++j)
+            CHECK_CLOSE(found[j], multipliers[j], 1e-14, 1.0, "multiplier " + std::to_string(j));
+        const VectorXd moved = groups.expand(VectorXd::Ones(groups.count()));
+        for (Index k = 0; k < n; ++k)
+            CHECK(moved[k] == (groups.of_level(k) >= 0 ? 1.0 : 0.0), "levels held by an end stay");
+    }
+}
+
+void test_many_steps() {
+    const Data data = paper_case();
+    const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last);
+    const ManyStepDensity density(problem, std::log(paper_last));
+    const auto objective = make_objective(problem);
+    VectorXd scratch;
+    for (const std::ptrdiff_t steps : {28, 112}) {
+        const VectorXd u = density.interior(steps);
+        CHECK(u[0] < density.top() && u[u.size() - 1] > density.lowest_log(), "interior levels lie between the ends");
+        for (Index k = 1; k < u.size(); ++k) CHECK(u[k] < u[k - 1], "the limit's levels decrease");
+        const double limit = std::sqrt(objective->gradient(u, scratch));
+        const double best = distance(design_levels(problem, steps, nullptr, 0, {}));
+        CHECK(limit >= best * (1.0 - 1e-12) && limit <= 1.02 * best,
+              "many-step limit at " + std::to_string(steps) + " steps: " + std::to_string(limit) + " against " +
+                  std::to_string(best));
+        const VectorXd cut = density.interior(steps, density.lowest_log() + 1.0);
+        CHECK_CLOSE(cut[cut.size() - 1], density.lowest_log() + 1.0, 1e-9, 1.0, "the last interior level is the cut");
+    }
+}
+
+void test_promises() {
+    const Data data = power_law(30);
+    for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m"})
+        for (const Loss loss : {Loss::w2, Loss::kl})
+            for (const std::ptrdiff_t steps : {1, 2, 3, 8}) {
+                DesignProblem problem = problem_of(data, sampler, loss, 80.0, 0.0);
+                const std::vector<double> start = geometric(80.0, 0.0, steps);
+                DesignOptions options;
+                options.floor = 0.05;
+                options.least_ratio = 1.2;
+                const auto found = design_levels(problem, steps, start.data(), 1, options);
+                const std::string name = std::string(sampler) + ", " + std::to_string(steps) + " steps";
+                // The start itself may break floor and ratio; without them it must not win.
+                const auto free_one = design_levels(problem, steps, start.data(), 1, {});
+                CHECK(free_one.sum <= free_one.start_sums[0] * (1.0 + 1e-12), name + ": no worse than the start");
+                CHECK(found.sum >= free_one.sum * (1.0 - 1e-6), name + ": constraints do not lower the loss");
+                for (std::size_t k = 1; k + 1 < found.sigmas.size(); ++k) {
+                    CHECK(found.sigmas[k] >= 0.05 * (1.0 - 1e-12), name + ": floor");
+                    CHECK(found.sigmas[k - 1] / found.sigmas[k] >= 1.2 * (1.0 - 1e-9), name + ": least ratio");
+                }
+                problem.threads = 2;
+                CHECK(design_levels(problem, steps, start.data(), 1, {}).sigmas == free_one.sigmas,
+                      name + ": the same on two threads");
+            }
+}
+
+}  // namespace
+
+int main() {
+    test_paper_case();
+    test_equal_angles();
+    test_hessians();
+    test_multipliers();
+    test_many_steps();
+    test_promises();
+    return checks::report();
+}

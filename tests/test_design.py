@@ -1,0 +1,449 @@
+"""What a design promises: never worse, really optimal, feasible, honest about convergence, clear about mistakes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import specsched as ss
+from specsched.testing import clustered, log_normal, low_rank, paper_case, power_law
+
+Array = NDArray[np.float64]
+
+design_module = import_module("specsched.design")
+
+HIGH = 157.4
+PAPER = {"sigma_max": HIGH, "sigma_min": 0.01}
+CLEAN = {"sigma_max": HIGH, "sigma_min": 0.0}
+FLOOR = {"sigma_max": HIGH, "sigma_min": 0.0, "sigma_floor": 0.002}
+ENDS: list[dict[str, float]] = [PAPER, CLEAN, FLOOR, {"sigma_max": 14.6, "sigma_min": 0.1}]
+SPECTRA = {
+    "paper": paper_case().spectrum,
+    "power law": power_law(64),
+    "steep": power_law(40, exponent=4.0),
+    "clusters": clustered(30),
+    "zeros": low_rank(20, rank=5),
+    "far apart": ss.Spectrum([100.0, 1e-4], weights=[1, 50]),
+    "mean": ss.Spectrum([1.0, 0.01], mean_power=[25.0, 4.0]),
+    "wide": log_normal(200, width=3.0),
+}
+
+
+def interior(schedule: ss.Schedule) -> Array:
+    return np.log(schedule.sigmas[1:-1])
+
+
+def slopes(spectrum: ss.Spectrum, schedule: ss.Schedule, *, width: float = 1e-4, **choice: Any) -> Array:
+    """d log(loss) / d log(sigma) of the interior levels, by differences of fourth order."""
+    result = np.zeros(schedule.steps - 1)
+    for k in range(result.size):
+
+        def loss(shift: float, k: int = k) -> float:
+            levels = schedule.sigmas.copy()
+            levels[k + 1] *= np.exp(shift)
+            return ss.evaluate(spectrum, levels, **choice)
+
+        difference = 8 * (loss(width) - loss(-width)) - (loss(2 * width) - loss(-2 * width))
+        result[k] = difference / (12 * width)
+    return result / ss.evaluate(spectrum, schedule, **choice)
+
+
+def assert_valid(found: ss.Design, ends: dict[str, float]) -> None:
+    levels = found.schedule.sigmas
+    assert levels[0] == ends["sigma_max"]
+    assert levels[-1] == ends["sigma_min"]
+    assert (np.diff(levels) < 0).all()
+    if found.schedule.steps > 1:
+        assert levels[-2] >= ends.get("sigma_floor", 0.0) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", ss.samplers.DDIM(eta=0.5)], ids=["ddim", "ddpm", "eta"])
+@pytest.mark.parametrize("loss", ["w2", "kl", "reverse_kl"])
+@pytest.mark.parametrize("name", list(SPECTRA))
+def test_optimal_and_never_worse_than_a_baseline(name: str, loss: Any, sampler: Any) -> None:
+    spectrum = SPECTRA[name]
+    if loss != "w2" and spectrum.has_zeros:
+        spectrum = spectrum.dropped()
+    for ends in ENDS:
+        for steps in (2, 3, 7, 20) if isinstance(sampler, str) else (7,):
+            found = ss.design(spectrum, steps, sampler=sampler, loss=loss, **ends)
+            assert_valid(found, ends)
+            assert found.loss <= min(found.baselines.values()) * (1 + 1e-10)
+            assert found.success, (steps, ends, found.message, found.kkt_error)
+            assert found.kkt_error <= 1e-9
+            assert np.diff(interior(found.schedule)).max(initial=-1.0) < -1e-6  # no level is wasted
+
+
+@pytest.mark.parametrize("process", ["vp", "ve", "flow"])
+def test_every_process(process: Any) -> None:
+    spectrum = SPECTRA["power law"]
+    found = ss.design(spectrum, 12, process=process, sigma_max=80.0)
+    assert found.success
+    assert found.loss < min(found.baselines.values())
+    assert found.loss == ss.evaluate(spectrum, found.schedule, process=process)
+    assert np.abs(slopes(spectrum, found.schedule, process=process)).max() < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("process", "first"), [("vp", 157.4), ("ve", 80.0), ("flow", 999.0)], ids=["vp", "ve", "flow"]
+)
+def test_default_ends(process: Any, first: float) -> None:
+    levels = ss.design([1.0, 0.1], 4, process=process).schedule.sigmas
+    assert levels[0] == first
+    assert levels[-1] == 0.0
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "dpmpp_2s"])
+def test_solvers_with_several_predictions(sampler: str) -> None:
+    spectrum = SPECTRA["power law"]
+    found = ss.design(spectrum, 6, sampler=sampler, sigma_max=80.0, denoiser_error=0.0)
+    assert found.success
+    assert found.loss < min(found.baselines.values())
+    assert np.abs(slopes(spectrum, found.schedule, sampler=sampler)).max() < 1e-6
+
+
+def test_reported_losses_are_those_of_the_exact_denoiser() -> None:
+    spectrum = SPECTRA["power law"]
+    found = ss.design(spectrum, 6, sampler="dpmpp_2m", sigma_max=80.0, denoiser_error=0.1)
+    assert found.loss == ss.evaluate(spectrum, found.schedule, sampler="dpmpp_2m")
+    levels = ss.baselines.edm(6, sigma_max=80.0, sigma_min=0.0)
+    assert found.baselines["edm"] == pytest.approx(
+        ss.evaluate(spectrum, levels, sampler="dpmpp_2m"), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "most"), [(10, 0.41293), (28, 0.15385), (60, 0.07287), (112, 0.03975)], ids=str
+)
+def test_paper_case(steps: int, most: float) -> None:
+    case = paper_case()
+    found = ss.design(case.spectrum, steps, sigma_max=case.sigma_max, sigma_min=case.sigma_min)
+    assert found.success
+    assert found.loss <= most
+    assert found.loss > 0.99 * most
+
+
+# --- one eigenvalue ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("process", ["vp", "ve"])
+@pytest.mark.parametrize("low", [0.0, 0.01])
+@pytest.mark.parametrize("eigenvalue", [0.05, 1.0, 40.0])
+@pytest.mark.parametrize("loss", ["w2", "kl"])
+def test_one_eigenvalue_has_equal_angles(eigenvalue: float, low: float, process: Any, loss: Any) -> None:
+    root = np.sqrt(eigenvalue)
+    for steps in (2, 5, 16, 40):
+        found = ss.design([eigenvalue], steps, process=process, loss=loss, sigma_max=HIGH, sigma_min=low)
+        angles = np.linspace(np.arctan(HIGH / root), np.arctan(low / root), steps + 1)
+        np.testing.assert_allclose(found.schedule.sigmas[1:-1], root * np.tan(angles[1:-1]), rtol=1e-8)
+
+
+def test_cosine_schedule_is_optimal_for_unit_variance() -> None:
+    found = ss.design([1.0], 30, sigma_max=HIGH, sigma_min=0.0)
+    alpha_bar = np.cos(np.linspace(np.arctan(HIGH), 0.0, 31)) ** 2
+    np.testing.assert_allclose(found.schedule.alpha_bar, alpha_bar, rtol=1e-8)
+
+
+# --- against other searches -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ENDS[:3], ids=["paper", "clean", "floor"])
+@pytest.mark.parametrize(
+    ("name", "loss", "sampler"),
+    [
+        ("paper", "w2", "ddim"),
+        ("power law", "kl", "ddim"),
+        ("clusters", "w2", "ddpm"),
+        ("far apart", "w2", "ddim"),
+    ],
+)
+def test_never_worse_than_slsqp_from_the_same_start(
+    name: str, loss: Any, sampler: str, ends: dict[str, float]
+) -> None:
+    spectrum, choice = SPECTRA[name], {"loss": loss, "sampler": sampler}
+    rng = np.random.default_rng(1)
+    lowest = np.log(ends["sigma_min"] or ends.get("sigma_floor", 0.01))
+    for steps in (4, 12):
+        inner = np.exp(np.sort(rng.uniform(lowest, np.log(HIGH), steps - 1))[::-1])
+        random = np.concatenate([[HIGH], inner, [ends["sigma_min"]]])
+        for start in (random, ss.baselines.exponential(steps, **ends).sigmas):
+            newton = ss.design(spectrum, steps, init=start, **choice, **ends)
+            slsqp = ss.design(spectrum, steps, init=start, method="slsqp", **choice, **ends)
+            assert newton.loss <= slsqp.loss * (1 + 1e-9)
+            assert newton.loss <= ss.evaluate(spectrum, start, **choice) * (1 + 1e-12)
+            assert slsqp.loss <= ss.evaluate(spectrum, start, **choice) * (1 + 1e-12)
+            assert slsqp.method == "slsqp"
+            assert_valid(slsqp, ends)
+            assert slsqp.kkt_error <= 1e-6 or not slsqp.success
+
+
+def test_local_minima_that_catch_slsqp_do_not_catch_newton() -> None:
+    spectrum, steps = power_law(2048, largest=10.0), 20
+    rng = np.random.default_rng(0)
+    newton, slsqp = [], []
+    for _ in range(2):
+        inner = np.exp(np.sort(rng.uniform(np.log(0.01), np.log(HIGH), steps - 1))[::-1])
+        start = np.concatenate([[HIGH], inner, [0.01]])
+        newton.append(ss.design(spectrum, steps, init=start, **PAPER).loss)
+        slsqp.append(ss.design(spectrum, steps, init=start, method="slsqp", **PAPER).loss)
+    assert max(slsqp) > min(newton) * 1.001  # the traps are there
+    assert max(newton) <= min(newton) * (1 + 1e-9)
+    assert min(slsqp) >= min(newton) * (1 - 1e-9)
+
+
+def test_two_steps_against_a_dense_search() -> None:
+    for spectrum in (SPECTRA["clusters"], SPECTRA["far apart"]):
+        for ends in (PAPER, CLEAN):
+            found = ss.design(spectrum, 2, **ends)
+            tried = np.geomspace(0.011, 0.99 * HIGH, 2000)
+            least = min(ss.evaluate(spectrum, [HIGH, level, ends["sigma_min"]]) for level in tried)
+            assert found.loss <= least * (1 + 1e-12)
+            assert found.loss >= least * (1 - 1e-4)
+
+
+def test_one_step_is_the_two_ends() -> None:
+    for ends in (PAPER, CLEAN, FLOOR):
+        found = ss.design(SPECTRA["paper"], 1, **ends)
+        assert found.schedule.sigmas.tolist() == [HIGH, ends["sigma_min"]]
+        assert found.success
+        assert found.kkt_error == 0.0
+
+
+# --- optimality and convergence ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["newton", "slsqp"])
+@pytest.mark.parametrize("choice", [{}, {"loss": "kl"}, {"sampler": "ddpm"}], ids=["w2", "kl", "ddpm"])
+def test_conditions_of_optimality_by_differences(choice: dict[str, Any], method: Any) -> None:
+    spectrum = SPECTRA["power law"]
+    for ends in (PAPER, FLOOR):
+        found = ss.design(spectrum, 9, method=method, **choice, **ends)
+        slope = slopes(spectrum, found.schedule, **choice)
+        at_floor = found.schedule.sigmas[1:-1] <= ends.get("sigma_floor", 0.0) * (1 + 1e-9)
+        assert np.abs(slope[~at_floor]).max() < 2e-6
+        assert (slope[at_floor] > -1e-7).all()  # there the loss would fall only below the floor
+
+
+def test_floor_that_binds() -> None:
+    ends = {"sigma_max": 80.0, "sigma_min": 0.0, "sigma_floor": 0.3}
+    spectrum = SPECTRA["power law"]
+    found, free = ss.design(spectrum, 10, **ends), ss.design(spectrum, 10, sigma_max=80.0)
+    assert free.schedule.sigmas[-2] < 0.3
+    assert found.schedule.sigmas[-2] == pytest.approx(0.3, rel=1e-12)
+    assert found.success
+    assert found.loss > free.loss
+    slope = slopes(spectrum, found.schedule)
+    assert np.abs(slope[:-1]).max() < 1e-7
+    assert slope[-1] > 1e-3
+
+
+@pytest.mark.parametrize(("loss", "power"), [("w2", 2), ("kl", 1)])
+def test_kkt_error_of_an_unfinished_design(loss: Any, power: int) -> None:
+    spectrum = SPECTRA["wide"]
+    found = ss.design(spectrum, 15, loss=loss, max_iter=1, **PAPER)
+    assert not found.success
+    assert found.status == 1
+    assert "iteration limit" in found.message
+    # Relative to the sum of the terms: the squared distance for W2.
+    expected = power * np.abs(slopes(spectrum, found.schedule, loss=loss)).max()
+    assert found.kkt_error == pytest.approx(expected, rel=1e-5)
+
+
+def test_slsqp_without_iterations_is_no_success() -> None:
+    found = ss.design(SPECTRA["power law"], 12, method="slsqp", max_iter=1, **PAPER)
+    assert not found.success
+    assert found.message != "converged"
+    assert found.kkt_error > 1e-6
+
+
+def test_a_failed_search_returns_the_best_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    spectrum, steps = SPECTRA["power law"], 8
+
+    def lost(problem: Any, starts: list[ss.Schedule]) -> Any:
+        worst = max(starts, key=lambda start: problem.loss_of_nodes(start.sigmas))
+        return design_module.Outcome(worst.sigmas, 0.0, 3, 5, True, "converged")
+
+    monkeypatch.setitem(design_module.METHODS, "newton", lost)
+    found = ss.design(spectrum, steps, **PAPER)
+    name, loss = found.best_baseline
+    assert found.loss == loss
+    assert not found.success
+    assert name in found.message
+    assert found.kkt_error == pytest.approx(np.abs(slopes(spectrum, found.schedule)).max(), rel=1e-5)
+    # A start of one's own counts too; one that breaks a constraint does not.
+    optimum = np.exp(interior(ss.design(spectrum, steps, method="slsqp", **PAPER).schedule))
+    own = ss.design(spectrum, steps, init=[HIGH, *optimum, 0.01], **PAPER)
+    np.testing.assert_array_equal(own.schedule.sigmas[1:-1], optimum)
+    wide = ss.design(spectrum, steps, min_ratio=3.0, **PAPER).schedule.sigmas
+    assert (wide[:-1] / wide[1:]).min() >= 3.0 * (1 - 1e-12)
+
+
+def test_levels_that_coincide_are_put_to_use() -> None:
+    spectrum, steps = SPECTRA["power law"], 12
+    start = ss.baselines.exponential(steps, **PAPER).sigmas.copy()
+    for crowd in (slice(3, 9), slice(1, 12), slice(6, 8)):
+        levels = start.copy()
+        count = levels[crowd].size
+        levels[crowd] = levels[crowd][0] * (1 - 1e-12 * np.arange(count))
+        found = ss.design(spectrum, steps, init=levels, **PAPER)
+        assert found.success
+        assert np.diff(interior(found.schedule)).max() < -1e-2
+        assert found.loss == pytest.approx(ss.design(spectrum, steps, **PAPER).loss, rel=1e-9)
+
+
+# --- constraints ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["newton", "slsqp"])
+@pytest.mark.parametrize("ends", [PAPER, FLOOR], ids=["paper", "floor"])
+def test_least_ratio(ends: dict[str, float], method: Any) -> None:
+    spectrum, steps = SPECTRA["paper"], 12
+    free = ss.design(spectrum, steps, **ends)
+    found = ss.design(spectrum, steps, min_ratio=1.6, method=method, **ends)
+    for result, holds in ((free, False), (found, True)):
+        levels = result.schedule.sigmas if ends["sigma_min"] else result.schedule.sigmas[:-1]
+        assert ((levels[:-1] / levels[1:]).min() >= 1.6 * (1 - 1e-9)) == holds
+    assert found.success, found.message
+    assert found.loss > free.loss
+
+
+def test_largest_least_ratio_leaves_the_geometric_schedule() -> None:
+    most = (HIGH / 0.01) ** (1 / 10)
+    found = ss.design(SPECTRA["paper"], 10, min_ratio=most * (1 - 1e-9), **PAPER)
+    np.testing.assert_allclose(found.schedule.sigmas, np.geomspace(HIGH, 0.01, 11), rtol=1e-7)
+
+
+# --- which spectrum ---------------------------------------------------------------------------------------
+
+
+def test_multiplicities_and_subsets() -> None:
+    values = np.array([4.0, 1.0, 0.05])
+    repeated = ss.design(np.repeat(values, [1, 2, 5]), 8, **PAPER)
+    weighted = ss.design(ss.Spectrum(values, weights=[1, 2, 5]), 8, **PAPER)
+    np.testing.assert_allclose(weighted.schedule.sigmas, repeated.schedule.sigmas, rtol=1e-9)
+    assert weighted.loss == pytest.approx(repeated.loss, rel=1e-12)
+
+    scaled = ss.design(ss.Spectrum(values, weights=[3, 6, 15]), 8, **PAPER)
+    np.testing.assert_allclose(scaled.schedule.sigmas, weighted.schedule.sigmas, rtol=1e-9)
+    assert scaled.loss == pytest.approx(weighted.loss * np.sqrt(3), rel=1e-12)
+
+    part = ss.design(ss.Spectrum(values).subset([0, 2]), 8, **PAPER)
+    emphasised = ss.design(ss.Spectrum(values, weights=[1, 0, 1]), 8, **PAPER)
+    np.testing.assert_allclose(part.schedule.sigmas, emphasised.schedule.sigmas, rtol=1e-9)
+    alone = ss.evaluate([values[2]], ss.design([values[2]], 8, **PAPER).schedule)
+    assert alone < ss.evaluate([values[2]], part.schedule)
+
+
+def test_large_spectrum_is_evaluated_in_full() -> None:
+    spectrum = log_normal(3000, width=2.5)
+    found = ss.design(spectrum, 15, **PAPER)
+    assert found.loss == ss.evaluate(spectrum, found.schedule)
+    assert found.success
+    assert np.abs(slopes(spectrum, found.schedule)).max() < 1e-7
+    cosine = ss.baselines.cosine(15, **PAPER)
+    assert found.baselines["cosine"] == pytest.approx(ss.evaluate(spectrum, cosine), rel=1e-10)
+
+
+def test_zero_eigenvalues() -> None:
+    spectrum = SPECTRA["zeros"]
+    full, dropped = ss.design(spectrum, 8, **CLEAN), ss.design(spectrum.dropped(), 8, **CLEAN)
+    np.testing.assert_allclose(full.schedule.sigmas, dropped.schedule.sigmas, rtol=1e-9)
+    assert full.loss == pytest.approx(dropped.loss, rel=1e-12)  # a last level of 0 leaves no noise there
+    none = ss.design([0.0, 0.0], 3, **PAPER)
+    assert_valid(none, PAPER)
+    for loss in ("kl", "reverse_kl"):
+        with pytest.raises(
+            ValueError, match=r"zero eigenvalues \(spectrum.eigenvalues\[5\].*floored.*dropped"
+        ):
+            ss.design(spectrum, 8, loss=loss)
+        assert ss.design(spectrum.floored(1e-4), 8, loss=loss).success
+
+
+@pytest.mark.parametrize("loss", ["w2", "kl"])
+def test_several_spectra(loss: Any) -> None:
+    parts = [SPECTRA["power law"], SPECTRA["paper"].dropped(), ss.Spectrum([3.0, 0.2])]
+    ends = {"sigma_max": 80.0, "sigma_min": 0.01}
+    mean = ss.design(parts, 10, loss=loss, **ends)
+    worst = ss.design(parts, 10, loss=loss, combine="worst", **ends)
+    for found in (mean, worst):
+        assert found.success, found.message
+        assert_valid(found, ends)
+        assert found.losses == tuple(ss.evaluate(part, found.schedule, loss=loss) for part in parts)
+        assert found.loss <= min(found.baselines.values())
+    losses = np.array(mean.losses)
+    expected = np.sqrt(np.mean(losses**2)) if loss == "w2" else losses.mean()
+    assert mean.loss == pytest.approx(expected, rel=1e-12)
+    assert worst.loss == max(worst.losses)
+    assert worst.loss < max(mean.losses) * (1 - 1e-4)
+    edm = ss.baselines.edm(10, **ends)
+    assert worst.baselines["edm"] == pytest.approx(
+        max(ss.evaluate(part, edm, loss=loss) for part in parts), rel=1e-12
+    )
+    alone = ss.design(parts[0], 10, loss=loss, combine="worst", **ends)
+    assert alone.loss == ss.design(parts[0], 10, loss=loss, **ends).loss
+
+
+def test_worst_case_is_optimal_by_differences() -> None:
+    parts = [ss.Spectrum([4.0, 0.5]), ss.Spectrum([0.05, 1e-3])]
+    found = ss.design(parts, 6, combine="worst", loss="kl", **PAPER)
+    one, other = (slopes(part, found.schedule, loss="kl") for part in parts)
+    assert found.losses[0] == pytest.approx(found.losses[1], rel=1e-5)  # both are the worst
+    share = float(other @ (other - one) / ((other - one) @ (other - one)))
+    assert 0 < share < 1
+    assert np.abs(share * one + (1 - share) * other).max() < 1e-4
+
+
+def test_threads_do_not_change_a_bit() -> None:
+    spectrum = log_normal(2000, width=2.5)
+    for choice in ({}, {"loss": "kl", "sampler": "ddpm"}, {"sampler": "dpmpp_2m"}):
+        runs = [ss.design(spectrum, 8, threads=count, **choice, **PAPER) for count in (1, 2, 3)]
+        assert len({run.schedule.sigmas.tobytes() for run in runs}) == 1
+        assert len({run.loss for run in runs}) == 1
+
+
+# --- bad input --------------------------------------------------------------------------------------------
+
+BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"spectrum": [1.0, -1.0]}, ValueError, r"eigenvalues\[1\].*-1"),
+    ({"spectrum": [1.0, np.nan]}, ValueError, r"eigenvalues\[1\].*nan"),
+    ({"spectrum": []}, ValueError, "eigenvalues"),
+    ({"spectrum": "cosine"}, TypeError, "eigenvalues"),
+    ({"spectrum": [ss.Spectrum([1.0]), [2.0]]}, TypeError, r"spectrum\[1\] is list"),
+    ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
+    ({"steps": 2.5}, TypeError, "steps must be an integer"),
+    ({"steps": True}, TypeError, "steps"),
+    ({"sampler": "ddimm"}, ValueError, "unknown sampler 'ddimm'.*did you mean 'ddim'"),
+    ({"sampler": 3}, TypeError, "sampler"),
+    ({"process": "vpp"}, ValueError, "unknown process 'vpp'.*'vp'"),
+    ({"loss": "w3"}, ValueError, "unknown loss 'w3'.*w2"),
+    ({"method": "newtn"}, ValueError, "unknown method 'newtn'.*newton"),
+    ({"combine": "men"}, ValueError, "unknown combine 'men'.*mean"),
+    ({"sigma_max": -1.0}, ValueError, "sigma_max.*-1"),
+    ({"sigma_max": np.inf}, ValueError, "sigma_max"),
+    ({"sigma_max": "10"}, TypeError, "sigma_max"),
+    ({"sigma_min": -0.1}, ValueError, "sigma_min.*-0.1"),
+    ({"sigma_min": 200.0}, ValueError, "sigma_min must be less than sigma_max"),
+    ({"sigma_floor": 0.0}, ValueError, "sigma_floor"),
+    ({"sigma_floor": 300.0}, ValueError, "sigma_floor must be less than sigma_max"),
+    ({"sigma_floor": 0.1, "sigma_min": 0.01}, ValueError, "sigma_floor applies to schedules that end at 0"),
+    ({"min_ratio": 0.5}, ValueError, "min_ratio.*0.5"),
+    ({"min_ratio": 9.0, "sigma_min": 0.01}, ValueError, "min_ratio=9 leaves no room.*at most"),
+    ({"denoiser_error": -1.0}, ValueError, "denoiser_error"),
+    ({"tol": 0.0}, ValueError, "tol"),
+    ({"max_iter": 0}, ValueError, "max_iter"),
+    ({"threads": -1}, ValueError, "threads"),
+    ({"init": [157.4, 1.0, 0.0]}, ValueError, "init has 2 steps, the design has 5"),
+    ({"init": [80.0, 5.0, 4.0, 3.0, 1.0, 0.0]}, ValueError, "init runs from 80 to 0"),
+    ({"init": [157.4, 5.0, 6.0, 3.0, 1.0, 0.0]}, ValueError, r"\[2\]"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "kind", "message"), BAD, ids=[str(w)[:40] for w, _, _ in BAD])
+def test_bad_input(wrong: dict[str, Any], kind: type[Exception], message: str) -> None:
+    arguments = {"spectrum": [1.0, 0.1], "steps": 5, **wrong}
+    with pytest.raises(kind, match=message):
+        ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments)

@@ -1,0 +1,72 @@
+"""How a design presents itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import specsched as ss
+
+
+@pytest.fixture(scope="module")
+def found() -> ss.Design:
+    return ss.design([4.0, 1.0, 0.1], 6, sigma_max=80.0, sigma_min=0.01)
+
+
+def test_best_baseline_and_gains(found: ss.Design) -> None:
+    name, loss = found.best_baseline
+    assert loss == min(found.baselines.values()) == found.baselines[name]
+    assert next(iter(found.gains)) == name
+    values = list(found.gains.values())
+    assert values == sorted(values)
+    assert found.gains[name] == pytest.approx(1 - found.loss / loss)
+    assert 0 < found.gains[name] < 1
+
+
+def test_what_was_asked_for_is_kept(found: ss.Design) -> None:
+    assert (found.sampler.name, found.process, found.loss_name, found.method) == (
+        "ddim",
+        "vp",
+        "w2",
+        "newton",
+    )
+    assert found.sigma_floor is None
+    assert found.status == 0
+    assert found.nit > 0
+    assert found.nfev > found.nit
+    assert found.losses == (found.loss,)
+    floor = ss.design([1.0], 3, sampler="ddpm", loss="kl", sigma_max=80.0, sigma_floor=0.01)
+    assert (floor.sampler.name, floor.loss_name, floor.sigma_floor) == ("ddpm", "kl", 0.01)
+
+
+def test_repr_names_the_essentials(found: ss.Design) -> None:
+    text = repr(found)
+    assert "Design for ddim, vp, 6 steps (newton): converged" in text
+    assert f"{found.loss:.6g}" in text
+    assert "W2 distance" in text
+    for name in found.baselines:
+        assert name in text
+    failed = repr(replace(found, success=False, message="iteration limit reached"))
+    assert "NOT converged: iteration limit reached" in failed
+
+
+def test_long_schedules_are_abridged(found: ss.Design) -> None:
+    text = repr(ss.design([1.0, 0.1], 40, sigma_max=80.0))
+    assert ", ..., " in text
+    assert max(len(line) for line in text.splitlines()) < 160
+    assert "..." not in repr(found)
+
+
+def test_html(found: ss.Design) -> None:
+    page = found._repr_html_()
+    assert page.count("<tr>") == len(found.baselines) + 1
+    assert f"<b>{found.loss:.6g}</b>" in page
+    failed = replace(found, success=False, message="a <b & c")._repr_html_()
+    assert "not converged" in failed
+    assert "a &lt;b &amp; c" in failed
+
+
+def test_a_loss_of_zero_has_no_gain(found: ss.Design) -> None:
+    nothing = replace(found, loss=0.0, baselines={"same": 0.0, "worse": 2.0})
+    assert nothing.gains == {"same": 0.0, "worse": 1.0}

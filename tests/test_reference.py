@@ -1,0 +1,382 @@
+"""The references themselves: against each other, against known orders of accuracy and closed forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from reference_cases import EIGENVALUES, levels, relative_error
+
+import specsched as ss
+from specsched import testing
+from specsched.testing import (
+    SAMPLERS,
+    Gaussian,
+    GaussianMixture,
+    bures_distance,
+    energy_distance,
+    frechet_distance,
+    gaussian_kl,
+    literal_ddim,
+    literal_loss,
+    paper_case,
+    propagate,
+    random_mixture,
+    reference_gradient,
+    reference_loss,
+    time_domain,
+)
+
+NEEDS_NOISE_AT_END = {"dpm_multistep"}
+
+
+def levels_for(sampler: str, steps: int = 9) -> Any:
+    """Levels that end at 0 where the sampler can."""
+    sigmas = levels(steps, kind="even", end=0.002) / 100
+    return sigmas if sampler in NEEDS_NOISE_AT_END else np.append(sigmas[:-1], 0.0)
+
+
+# literal recurrences and propagation
+
+
+@pytest.mark.parametrize("process", ["vp", "ve", "flow"])
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("end", [0.0, 0.01])
+def test_the_paper_and_the_sampler_loop_agree(process: str, eta: float, end: float) -> None:
+    sigmas = levels(8, kind="uneven", end=end)
+    paper = literal_ddim(EIGENVALUES, sigmas, eta=eta, process=process, digits=50)
+    loop = propagate("ddim", EIGENVALUES, sigmas, eta=eta, process=process, digits=50)
+    for name in ("gain", "mean_gain", "variance"):
+        difference = getattr(paper, name) - getattr(loop, name)
+        assert max(abs(d) for d in difference) < 1e-35
+
+
+def test_alpha_bar_and_sigmas_describe_the_same_levels() -> None:
+    alpha_bar = np.linspace(1e-4, 0.99, 12)
+    one = literal_ddim(EIGENVALUES, alpha_bar=alpha_bar)
+    other = literal_ddim(EIGENVALUES, np.sqrt((1 - alpha_bar) / alpha_bar))
+    assert relative_error(one.variance, other.variance) < 1e-11
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_float64_agrees_with_fifty_digits(sampler: str) -> None:
+    values = EIGENVALUES[1:-1]
+    fast = propagate(sampler, values, levels_for(sampler))
+    exact = propagate(sampler, values, levels_for(sampler), digits=50)
+    # Multistep formulas reach tiny gains by cancellation in float64, hence not 1e-12.
+    assert relative_error(fast.variance, exact.variance) < 1e-8
+    assert np.abs(fast.mean_gain - exact.mean_gain.astype(float)).max() < 1e-9
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_full_matrices_agree_with_eigenvalues(sampler: str) -> None:
+    case = paper_case(dim=12)
+    sigmas = levels_for(sampler)
+    out = time_domain(case.covariance, case.mean, sigmas, sampler=sampler)
+    moments = propagate(sampler, case.spectrum.eigenvalues, sigmas)
+    spectral = literal_loss(moments, case.spectrum.eigenvalues, mean_power=case.spectrum.mean_power)
+    assert bures_distance(out, Gaussian(case.mean, case.covariance)) == pytest.approx(spectral, rel=1e-7)
+    assert out.mean == pytest.approx(moments.mean_gain[0] * case.mean, rel=1e-9)
+
+
+@pytest.mark.parametrize("process", ["vp", "ve", "flow"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_consistency_of_the_mean(sampler: str, process: str) -> None:
+    # Every solver keeps y = mu fixed, hence D2 = alpha_end - alpha_start D1.
+    sigmas = levels(6, end=0.01) / 50
+    out = propagate(sampler, EIGENVALUES, sigmas, process=process)
+    scale = testing.literal.process_levels(sigmas, process).signal
+    assert np.abs(out.mean_gain - (scale[-1] - scale[0] * out.gain)).max() < 1e-10
+
+
+ORDERS = [
+    ("ddim", {}, 1),
+    ("heun", {}, 2),
+    ("dpm_2", {}, 2),
+    ("dpmpp_2s", {}, 2),
+    ("dpmpp_2s", {"r": 0.3}, 2),
+    ("dpmpp_singlestep", {"order": 2}, 2),
+    ("dpmpp_singlestep", {"order": 3}, 3),
+    ("dpmpp_singlestep", {"order": 3, "heun": True}, 3),
+    ("dpmpp_2m", {}, 2),
+    ("dpmpp_2m", {"heun": True}, 2),
+    ("dpmpp_2m_sde", {"eta": 0.0}, 2),
+    ("dpm_multistep", {"order": 2}, 2),
+    ("dpm_multistep", {"order": 2, "heun": True}, 2),
+    ("unipc", {"order": 1, "bh": 1}, 2),
+    ("unipc", {"order": 2, "bh": 1, "corrector": False, "lower_order_final": False}, 2),
+    ("unipc", {"order": 2, "bh": 1, "lower_order_final": False}, 3),
+    ("unipc", {"order": 2, "bh": 2, "lower_order_final": False}, 3),
+    ("deis", {"order": 2}, 2),
+    ("ipndm", {"order": 2}, 2),
+    ("lms", {"order": 2}, 2),
+]
+
+
+@pytest.mark.parametrize(("sampler", "options", "order"), ORDERS)
+def test_order_of_accuracy(sampler: str, options: dict[str, Any], order: int) -> None:
+    # The exact flow maps y - mu by sqrt((lambda + r'^2)/(lambda + r^2)).
+    errors = []
+    for steps in (120, 240):
+        sigmas = 5.0 * (0.05 / 5.0) ** np.linspace(0, 1, steps + 1)
+        exact = np.sqrt((0.3 + sigmas[-1] ** 2) / (0.3 + sigmas[0] ** 2))
+        errors.append(abs(propagate(sampler, [0.3], sigmas, process="ve", **options).gain[0] / exact - 1))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15)
+
+
+HIGH_ORDERS = [
+    ("unipc", {"order": 3, "bh": 1, "corrector": False, "lower_order_final": False}, 3),
+    ("unipc", {"order": 3, "bh": 2, "lower_order_final": False}, 4),
+    ("deis", {"order": 3}, 3),
+    ("lms", {"order": 4}, 4),
+]
+
+
+@pytest.mark.parametrize(("sampler", "options", "order"), HIGH_ORDERS)
+def test_order_of_accuracy_after_fine_starting_steps(
+    sampler: str, options: dict[str, Any], order: int
+) -> None:
+    # Low orders at the start hide the order of the method; tiny first steps remove their share.
+    errors = []
+    for steps in (100, 200):
+        place = np.linspace(0, 1, steps + 1) ** 4
+        sigmas = 5.0 * (0.05 / 5.0) ** place
+        exact = np.sqrt((0.3 + sigmas[-1] ** 2) / (0.3 + sigmas[0] ** 2))
+        out = propagate(sampler, [0.3], sigmas, process="ve", digits=30, **options).gain[0]
+        errors.append(abs(float(out / exact) - 1))
+    assert np.log2(errors[0] / errors[1]) > order - 0.4
+
+
+def test_published_3m_is_of_second_order() -> None:
+    # Frameworks give the second difference half the weight that third order needs.
+    errors = []
+    for steps in (200, 400):
+        sigmas = 5.0 * (0.05 / 5.0) ** (np.linspace(0, 1, steps + 1) ** 4)
+        exact = np.sqrt((0.3 + sigmas[-1] ** 2) / (0.3 + sigmas[0] ** 2))
+        out = propagate("dpmpp_3m", [0.3], sigmas, process="ve", digits=30).gain[0]
+        errors.append(abs(float(out / exact) - 1))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "ddpm",
+        "dpm_2_ancestral",
+        "dpmpp_2s_ancestral",
+        "dpmpp_sde",
+        "dpmpp_2m_sde",
+        "dpmpp_2m_sde_heun",
+        "dpmpp_3m_sde",
+    ],
+)
+def test_stochastic_samplers_converge_to_the_reverse_sde(sampler: str) -> None:
+    # The SDE contracts deviations from the exact marginal by (lambda + r'^2)/(lambda + r^2), like DDPM.
+    value, errors = 0.3, []
+    for steps in (100, 200):
+        sigmas = 5.0 * (0.05 / 5.0) ** np.linspace(0, 1, steps + 1)
+        contraction = (value + sigmas[-1] ** 2) / (value + sigmas[0] ** 2)
+        exact = value + sigmas[-1] ** 2 - contraction**2 * value
+        out = propagate(sampler, [value], sigmas, process="ve")
+        errors.append(abs(out.variance[0] / exact - 1))
+    assert errors[1] < 0.6 * errors[0]
+    assert errors[1] < 0.03
+
+
+def test_churn_without_extra_noise_keeps_the_marginal() -> None:
+    # Many small steps with s_noise = 1 leave the exact marginal, whatever the churn.
+    sigmas = 20.0 * (0.05 / 20.0) ** np.linspace(0, 1, 301)
+    out = propagate("heun", [2.0], sigmas, process="ve", s_churn=30.0)
+    assert out.variance[0] == pytest.approx(2.0 + sigmas[-1] ** 2, rel=2e-3)
+    assert out.gain[0] < 0.9 * propagate("heun", [2.0], sigmas, process="ve").gain[0]
+
+
+def test_two_m_with_equal_steps_by_hand() -> None:
+    # Three steps at ratio 1/2 with q = 1: y' = y/2 + (3 D - D_before)/4.
+    lam, sigmas = 1.5, [4.0, 2.0, 1.0, 0.5]
+    shrink = [lam / (lam + s * s) for s in sigmas]
+    y0 = 1.0
+    y1 = y0 / 2 + shrink[0] * y0 / 2
+    y2 = y1 / 2 + (3 * shrink[1] * y1 - shrink[0] * y0) / 4
+    y3 = y2 / 2 + (3 * shrink[2] * y2 - shrink[1] * y1) / 4
+    assert propagate("dpmpp_2m", [lam], sigmas, process="ve").gain[0] == pytest.approx(y3, rel=1e-14)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(ValueError, match=r"known: .*dpmpp_2m"):
+        propagate("dpmpp2m", [1.0], [1.0, 0.0])
+    with pytest.raises(ValueError, match="known: flow, ve, vp"):
+        literal_ddim([1.0], [1.0, 0.0], process="edm")
+    with pytest.raises(ValueError, match="known: kl"):
+        literal_loss(literal_ddim([1.0], [1.0, 0.0]), [1.0], loss="l2")
+    with pytest.raises(ValueError, match="exactly one"):
+        literal_ddim([1.0])
+
+
+# losses
+
+
+def test_gradient_by_differences_has_full_precision() -> None:
+    # W2 of one eigenvalue after one step to sigma: every derivative by hand.
+    data, r, s = ss.Spectrum([1.0]), 3.0, 0.5
+    slope = reference_gradient(data, [r, s], process="ve")
+    std = r * (1 + r * s) / (1 + r * r)
+    by_r = ((1 + 2 * r * s) * (1 + r * r) - 2 * r * (r + r * r * s)) / (1 + r * r) ** 2
+    by_s = r * r / (1 + r * r)
+    sign = np.sign(std - 1)
+    assert slope == pytest.approx([sign * by_r, sign * by_s], rel=1e-14)
+
+
+def test_losses_by_hand() -> None:
+    out = testing.Moments(np.array([0.0]), np.array([0.8]), np.array([2.0]))
+    choices: dict[str, Any] = {"weights": [3.0], "mean_power": [5.0]}
+    assert literal_loss(out, [0.5], **choices) == pytest.approx(np.sqrt(3 * 0.5 + 5 * 0.04))
+    kl = 0.5 * (3 * (np.log(4) - 1 + 0.25) + 5 * 0.04 / 2)
+    assert literal_loss(out, [0.5], loss="kl", **choices) == pytest.approx(kl)
+    reverse = 0.5 * (3 * (np.log(0.25) - 1 + 4) + 5 * 0.04 / 0.5)
+    assert literal_loss(out, [0.5], loss="reverse_kl", **choices) == pytest.approx(reverse)
+
+
+def test_matrix_distances() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (x @ x.T + np.eye(4) for x in rng.normal(size=(2, 4, 4)))
+    one, other = Gaussian(rng.normal(size=4), a), Gaussian(rng.normal(size=4), b)
+    from scipy.linalg import sqrtm
+
+    root = sqrtm(a)
+    spread = np.trace(a + b - 2 * np.real(sqrtm(root @ b @ root)))
+    assert bures_distance(one, other) ** 2 == pytest.approx(np.sum((one.mean - other.mean) ** 2) + spread)
+    inverse, shift = np.linalg.inv(b), other.mean - one.mean
+    log_det = np.log(np.linalg.det(b) / np.linalg.det(a))
+    expected = 0.5 * (np.trace(inverse @ a) + shift @ inverse @ shift - 4 + log_det)
+    assert gaussian_kl(one, other) == pytest.approx(expected)
+
+
+# standard problems and mixtures
+
+
+def test_paper_case() -> None:
+    case = paper_case()
+    assert np.sort(np.linalg.eigvalsh(case.covariance)) == pytest.approx(
+        np.sort(case.spectrum.eigenvalues), abs=1e-13
+    )
+    assert case.spectrum.eigenvalues[0] == 0.0
+    assert case.spectrum.mean_power.sum() == pytest.approx(case.mean @ case.mean)
+    assert 1 / (1 + case.sigma_max**2) == pytest.approx(4.036e-5)
+    assert 1 / (1 + case.sigma_min**2) == pytest.approx(0.9999)
+    # A row that does not sum to 0 keeps its first eigenvalue.
+    assert paper_case(dim=3).spectrum.eigenvalues[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [testing.power_law, testing.log_normal, testing.clustered, testing.low_rank],
+    ids=lambda f: f.__name__,
+)
+def test_standard_spectra_are_reproducible(make: Any) -> None:
+    one, other = make(40), make(40)
+    assert one.dim == 40
+    assert np.array_equal(one.eigenvalues, other.eigenvalues)
+
+
+def test_mixture_denoiser_is_the_posterior_mean() -> None:
+    # One dimension: the posterior mean by numerical integration.
+    mixture = GaussianMixture([1, 3], [[-1.0], [2.0]], [[[0.25]], [[0.5]]])
+    x = np.linspace(-12, 14, 200_001)
+    density = 0.25 * _normal(x, -1.0, 0.25) + 0.75 * _normal(x, 2.0, 0.5)
+    for y, sigma in [(0.3, 0.8), (-4.0, 2.5), (2.0, 0.2)]:
+        weight = density * _normal(x, y, sigma**2)
+        expected = np.sum(x * weight) / np.sum(weight)
+        assert mixture.denoise(np.array([[y]]), sigma)[0, 0] == pytest.approx(expected, rel=1e-9)
+
+
+def _normal(x: Any, mean: float, variance: float) -> Any:
+    return np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+
+
+def test_mixture_samples_have_the_mixture_moments() -> None:
+    mixture = random_mixture(4, 5, seed=3)
+    samples, whole = mixture.sample(200_000, seed=1), mixture.moments()
+    assert samples.mean(axis=0) == pytest.approx(whole.mean, abs=0.01)
+    assert np.cov(samples, rowvar=False) == pytest.approx(whole.covariance, abs=0.02)
+    assert mixture.spectrum().eigenvalues.sum() == pytest.approx(np.trace(whole.covariance))
+    assert [s.dim for s in mixture.component_spectra()] == [5.0] * 4
+    assert np.array_equal(samples, mixture.sample(200_000, seed=1))
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpmpp_2m"])
+def test_a_single_component_runs_like_its_spectrum(sampler: str) -> None:
+    one = random_mixture(1, 4, seed=5)
+    sigmas = [30.0, 5.0, 1.5, 0.6, 0.2, 0.0]
+    samples = one.run(sigmas, 100_000, sampler=sampler, seed=2)
+    out = time_domain(one.covariances[0], one.means[0], sigmas, sampler=sampler)
+    assert samples.mean(axis=0) == pytest.approx(out.mean, abs=0.02)
+    assert np.cov(samples, rowvar=False) == pytest.approx(out.covariance, abs=0.02)
+
+
+def test_distances_fall_as_steps_grow_and_know_their_error() -> None:
+    mixture = random_mixture(5, 6, spread=2.0, seed=1)
+    exact = mixture.sample(4000, seed=9)
+    values = []
+    for steps in (3, 30):
+        sigmas = np.append(np.linspace(80 ** (1 / 7), 0.01 ** (1 / 7), steps) ** 7, 0.0)
+        samples = mixture.run(sigmas, 4000, seed=4)
+        near, energy = frechet_distance(samples, mixture.moments()), energy_distance(samples, exact)
+        assert near.error > 0
+        assert energy.error > 0
+        values.append((near, energy))
+    for few, many in zip(*values, strict=True):
+        assert few.value - many.value > 3 * (few.error + many.error)
+
+
+def test_equal_distributions_have_no_energy_distance() -> None:
+    mixture = random_mixture(3, 4)
+    result = energy_distance(mixture.sample(6000, seed=1), mixture.sample(6000, seed=2))
+    assert abs(result.value) < 4 * result.error
+
+
+def test_bootstrap_error_covers_the_truth() -> None:
+    # The spread of the estimate over fresh samples is what the bootstrap says it is, within a factor of 2.
+    goal = Gaussian(np.zeros(3), np.eye(3))
+    estimates = [
+        frechet_distance(np.random.default_rng(k).normal(0.3, 1.2, (400, 3)), goal, resamples=50)
+        for k in range(40)
+    ]
+    spread = np.std([e.value for e in estimates])
+    assert 0.5 < np.mean([e.error for e in estimates]) / spread < 2.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0.0, 1.0], [[0.0], [1.0]], [[[1.0]], [[1.0]]]), r"weights\[0\]"),
+        (([1.0], [0.0], [[[1.0]]]), "means must have shape"),
+        (([1.0], [[0.0]], [[1.0]]), "covariances must have shape"),
+        (([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.0, 1.0]]]), "symmetric"),
+        (([1.0], [[0.0]], [[[-1.0]]]), r"covariances\[0\] has eigenvalue -1"),
+        (([1.0], [[float("nan")]], [[[1.0]]]), "finite"),
+    ],
+)
+def test_bad_mixtures(arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GaussianMixture(*arguments)
+
+
+def test_bad_samples() -> None:
+    good = np.zeros((10, 2))
+    with pytest.raises(ValueError, match=r"samples must have shape \(n, d\)"):
+        frechet_distance(np.zeros(5), good)
+    with pytest.raises(ValueError, match="dimension 3"):
+        energy_distance(good, np.zeros((10, 3)))
+    with pytest.raises(ValueError, match="at least 2"):
+        energy_distance(good, good, batch=8)
+    with pytest.raises(ValueError, match="finite"):
+        frechet_distance(np.full((3, 1), np.nan), good)
+
+
+def test_reference_loss_of_the_paper_case() -> None:
+    case = paper_case()
+    sigmas = case.sigma_max * (case.sigma_min / case.sigma_max) ** np.linspace(0, 1, 11)
+    fast = reference_loss(case.spectrum, sigmas, digits=None)
+    assert float(reference_loss(case.spectrum, sigmas)) == pytest.approx(fast, rel=1e-12)
