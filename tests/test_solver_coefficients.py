@@ -145,6 +145,8 @@ def unipc_update(run: Run, m: list[State], x: State, k: int, order: int, new: St
         term = term / -h - 1 / mp.factorial(i + 1)
     if (rows == 1 and new is None) or (order == 1 and new is not None):
         rho = [mp.mpf(1) / 2]
+    elif rows == 0:  # a matrix without rows: older mpmath has none
+        rho = []
     else:
         rho = list(mp.lu_solve(mp.matrix([[p**i for p in places] for i in range(rows)]), mp.matrix(right)))
     return to / r * x - b_h * m[k] - b_h * sum((w * g for w, g in zip(rho, gaps, strict=True)), x * 0)

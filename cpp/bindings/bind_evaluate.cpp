@@ -40,7 +40,7 @@ py::tuple transfer_moments(const Array& eigenvalues, const Array& weights, const
     double *gains = gain.mutable_data(), *variances = variance.mutable_data();
     {
         py::gil_scoped_release unlock;
-        transfer(sampler, spectrum, levels, process, gains, variances, threads);
+        transfer(sampler, spectrum, levels, process, {gains, variances}, threads);
     }
     return py::make_tuple(gain, variance);
 }

@@ -9,7 +9,9 @@
 
 namespace specsched {
 
-enum class Loss { w2, kl, reverse_kl };
+// `linear` is any loss taken at one output: weight and mean_power are its slopes by excess and mean error, so that its
+// gradient by the levels is that of the loss it stands for.
+enum class Loss { w2, kl, reverse_kl, linear };
 
 // One eigenvalue's output, in the units of the data.
 //   std         standard deviation sqrt(v)
@@ -25,7 +27,7 @@ struct OutputMoments {
 // The term of one eigenvalue: weight * spread error + mean_power * mean error. For w2 this is the SQUARED distance.
 template <Loss loss, class T, class B>
 T loss_term(const B& lambda, const B& root_lambda, const B& weight, const B& mean_power, const OutputMoments<T>& out) {
-    const T mean_square = out.mean_error * out.mean_error;
+    [[maybe_unused]] const T mean_square = out.mean_error * out.mean_error;
     if constexpr (loss == Loss::w2) {
         // (sqrt v - sqrt lambda)^2 with the difference of roots written as excess over their sum (Theorem 4.1).
         const T difference = out.excess / (out.std + root_lambda);
@@ -36,6 +38,8 @@ T loss_term(const B& lambda, const B& root_lambda, const B& weight, const B& mea
         const T x = -out.excess / variance;
         const T ratio = T(lambda) / variance;
         return (excess_over_log(x, ratio) * weight + mean_square / variance * mean_power) * B(0.5);
+    } else if constexpr (loss == Loss::linear) {
+        return out.excess * weight + out.mean_error * mean_power;
     } else {
         const T x = out.excess / lambda;
         const T ratio = out.std * out.std / lambda;
@@ -49,6 +53,7 @@ auto with_loss(Loss loss, const Body& body) {
     switch (loss) {
         case Loss::kl: return body(std::integral_constant<Loss, Loss::kl>{});
         case Loss::reverse_kl: return body(std::integral_constant<Loss, Loss::reverse_kl>{});
+        case Loss::linear: return body(std::integral_constant<Loss, Loss::linear>{});
         case Loss::w2: break;
     }
     return body(std::integral_constant<Loss, Loss::w2>{});

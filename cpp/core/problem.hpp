@@ -1,4 +1,4 @@
-// What every evaluation starts from: a spectrum, a schedule and the names of the choices. Views own nothing.
+// What every evaluation starts from, a spectrum and a schedule, and where transfer functions go. Views own nothing.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,14 @@ struct LevelsView {
     std::ptrdiff_t steps() const { return count - 1; }
     double first() const { return sigmas[0]; }
     double last() const { return sigmas[count - 1]; }
+};
+
+// Per eigenvalue: gain P of the deviation from the mean, in y; output variance in the units of the data; and its excess
+// over the eigenvalue, to as many digits as the sampler gives (may be null).
+struct TransferView {
+    double* gain = nullptr;
+    double* variance = nullptr;
+    double* excess = nullptr;
 };
 
 }  // namespace specsched

@@ -1,6 +1,7 @@
 #include "core/sampler.hpp"
 
 #include "core/ends.hpp"
+#include "core/panels/panel_loss.hpp"
 
 namespace specsched {
 namespace {
@@ -34,24 +35,35 @@ Sampler on_engine(Sampler sampler) {
     return sampler;
 }
 
-double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
-                double* gradient, int threads) {
+double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                      double* gradient, int threads) {
     if (sampler.dense)
         return dense_loss(sampler.kernel, spectrum, levels, process, loss, gradient, threads, sampler.spec.eta);
     if (!gradient) return engine_loss(spectrum, levels, sampler.spec, process, loss, sampler.error, threads);
     return engine_loss_gradient(spectrum, levels, sampler.spec, process, loss, sampler.error, threads, gradient);
 }
 
-void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
-              double* variance, int threads) {
+double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                double* gradient, int threads) {
+    double sum;
+    if (panel_loss(sampler, spectrum, levels, process, loss, gradient, threads, sum)) return sum;
+    return plain_loss_sum(sampler, spectrum, levels, process, loss, gradient, threads);
+}
+
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process,
+              const TransferView& out, int threads) {
     if (sampler.dense) {
-        dense_transfer(sampler.kernel, spectrum, levels, process, gain, variance, threads, sampler.spec.eta);
+        dense_transfer(sampler.kernel, spectrum, levels, process, out, threads, sampler.spec.eta);
         return;
     }
-    engine_transfer(spectrum.eigenvalues, spectrum.size, levels, sampler.spec, sampler.error, gain, variance, threads);
+    double* const variance = out.variance;
+    engine_transfer(spectrum.eigenvalues, spectrum.size, levels, sampler.spec, sampler.error, out.gain, variance,
+                    threads);
     const Ends<double> ends(process, levels.first(), levels.last());
-    for (std::ptrdiff_t i = 0; i < spectrum.size; ++i)
-        variance[i] = (gain[i] * gain[i] * ends.start_variance + variance[i]) * ends.scale * ends.scale;
+    for (std::ptrdiff_t i = 0; i < spectrum.size; ++i) {
+        variance[i] = (out.gain[i] * out.gain[i] * ends.start_variance + variance[i]) * ends.scale * ends.scale;
+        if (out.excess) out.excess[i] = variance[i] - spectrum.eigenvalues[i];
+    }
 }
 
 void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,

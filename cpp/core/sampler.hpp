@@ -26,13 +26,16 @@ Sampler make_sampler(const std::string& name, const std::map<std::string, double
 // The same sampler on the engine, whatever it is.
 Sampler on_engine(Sampler sampler);
 
-// The SUM of loss terms and, unless null, its gradient by each level.
+// The SUM of loss terms and, unless null, its gradient by each level. Large spectra go by panels (panels/panel_loss.hpp).
 double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
                 double* gradient, int threads);
 
-// Per eigenvalue: gain P of the deviation from the mean, in y, and the output variance in the units of the data.
-void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
-              double* variance, int threads);
+// The same, every eigenvalue by itself.
+double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+                      double* gradient, int threads);
+
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process,
+              const TransferView& out, int threads);
 
 // Variance of y = x / alpha at every level, row-major [levels x eigenvalues].
 void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,

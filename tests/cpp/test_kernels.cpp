@@ -1,4 +1,4 @@
-// The dense DDIM and DDPM kernels: the same bits from every instruction set and thread count, the engine's values,
+// The dense kernels, DDIM, DDPM and between: the same bits from every instruction set and thread count, the engine's values,
 // finite differences of the loss, and what zero eigenvalues must give.
 //
 // Tolerances: kernels and engine differ by rounding only, 1e-12, and 1e-11 of the largest slope after cancellation. Central differences in log sigma
@@ -66,15 +66,15 @@ struct Case {
 
 std::vector<Case> cases(const std::vector<std::ptrdiff_t>& steps) {
     std::vector<Case> all;
-    for (const char* sampler : {"ddim", "ddpm"})
+    for (const double eta : {0.0, 0.4, 1.0})
         for (const Process process : processes)
             for (const Loss loss : losses)
                 for (const std::ptrdiff_t count : steps)
                     for (const double last : {0.0, 0.01}) {
-                        const std::string name = std::string(sampler) + " " + process_names[static_cast<int>(process)] +
+                        const std::string name = "eta=" + std::to_string(eta) + " " + process_names[static_cast<int>(process)] +
                                                  " " + loss_names[static_cast<int>(loss)] + " S=" +
                                                  std::to_string(count) + " last=" + std::to_string(last);
-                        all.push_back({make_sampler(sampler, {}, 0.0), process, loss, levels(count, last), name});
+                        all.push_back({make_sampler("ddim", {{"eta", eta}}, 0.0), process, loss, levels(count, last), name});
                     }
     return all;
 }
@@ -143,8 +143,8 @@ void test_transfer_agrees() {
     const Data data = random_spectrum(41, 4);
     std::vector<double> gain(41), variance(41), engine_gain(41), engine_variance(41);
     for (const Case& c : cases({1, 8, 40})) {
-        transfer(c.sampler, data.view(), c.view(), c.process, gain.data(), variance.data(), 1);
-        transfer(on_engine(c.sampler), data.view(), c.view(), c.process, engine_gain.data(), engine_variance.data(), 1);
+        transfer(c.sampler, data.view(), c.view(), c.process, {gain.data(), variance.data()}, 1);
+        transfer(on_engine(c.sampler), data.view(), c.view(), c.process, {engine_gain.data(), engine_variance.data()}, 1);
         for (std::size_t i = 0; i < gain.size(); ++i) {
             CHECK_CLOSE(gain[i], engine_gain[i], 1e-12, 1e-3, c.name + ": gain " + std::to_string(i));
             CHECK_CLOSE(variance[i], engine_variance[i], 1e-12, 1e-3, c.name + ": variance " + std::to_string(i));

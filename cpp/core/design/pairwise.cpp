@@ -149,7 +149,7 @@ void PairwiseObjective::curve(const VectorXd& u) {
     const Index n = u.size(), nodes = p.nodes.size;
     const VectorXd sigma = levels(u);
     VectorXd gain(nodes), variance(nodes);
-    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, gain.data(), variance.data(), p.threads);
+    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, {gain.data(), variance.data()}, p.threads);
     const Response response = respond(p, gain, variance);
 
     // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.

@@ -4,7 +4,7 @@
 
 #include "core/ends.hpp"
 #include "core/engine/sweeps.hpp"
-#include "core/engine/pack.hpp"
+#include "core/kernels/pack.hpp"
 
 namespace specsched {
 namespace {

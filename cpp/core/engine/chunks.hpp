@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
 
 #include "core/engine/program.hpp"
 #include "core/parallel.hpp"
+#include "core/scratch.hpp"
 
 namespace specsched {
 
@@ -34,13 +34,6 @@ struct Chunks {
         });
     }
 };
-
-// Memory of one thread, kept between calls.
-inline double* thread_scratch(std::ptrdiff_t size) {
-    thread_local std::vector<double> scratch;
-    if (static_cast<std::ptrdiff_t>(scratch.size()) < size) scratch.resize(size);
-    return scratch.data();
-}
 
 inline SweepChunk chunk_of(const SpectrumView& s, std::ptrdiff_t begin, std::ptrdiff_t count, double* scratch) {
     return {s.eigenvalues + begin, s.weights + begin, s.mean_power + begin, count, scratch};

@@ -88,6 +88,7 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
     program.operations.reserve(4 * steps);
     program.source.reserve(8 * steps);
     program.factor.reserve(8 * steps);
+    if constexpr (!std::is_same_v<T, double>) program.factor_slope.reserve(8 * steps);
     Tape<T> tape(error);
     Carry carry;
     for (int k = 0; k < steps; ++k) {

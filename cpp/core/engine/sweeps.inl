@@ -227,6 +227,7 @@ void gradient(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& ch
     switch (ends.loss) {
         case static_cast<int>(Loss::kl): return gradient_of<Loss::kl>(p, ends, chunk, sums);
         case static_cast<int>(Loss::reverse_kl): return gradient_of<Loss::reverse_kl>(p, ends, chunk, sums);
+        case static_cast<int>(Loss::linear): return gradient_of<Loss::linear>(p, ends, chunk, sums);
         default: return gradient_of<Loss::w2>(p, ends, chunk, sums);
     }
 }

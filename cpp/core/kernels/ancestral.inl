@@ -153,7 +153,7 @@ struct AncestralChunk {
                                                     s.gain * Lanes(ends.scale) + Lanes(ends.lost));
             total = total + term.value;
             if (want_gradient) back(table, ends, b.lambda, term, s, rows, accumulators, end_slopes);
-            if (chunk.gain) write_moments(chunk, ends, zero, start, s.gain, variance);
+            if (chunk.gain) write_moments(chunk, ends, zero, start, s.gain, variance, excess);
         }
         chunk.sum = total.sum();
         if (want_gradient) {

@@ -191,14 +191,16 @@ struct ClosedZero {
 
 // Writes the gain and variance of a block where they are asked for.
 inline void write_moments(const KernelChunk& chunk, const EndTable& ends, const ZeroMoments& zero,
-                          std::ptrdiff_t start, const Lanes& gain, const Lanes& variance) {
-    double p[lane_count], v[lane_count];
+                          std::ptrdiff_t start, const Lanes& gain, const Lanes& variance, const Lanes& excess) {
+    double p[lane_count], v[lane_count], e[lane_count];
     gain.store(p);
     variance.store(v);
+    excess.store(e);
     for (int l = 0; l < lane_count && start + l < chunk.count; ++l) {
         const bool is_zero = chunk.eigenvalues[start + l] < smallest_eigenvalue;
         chunk.gain[start + l] = is_zero ? zero.gain : p[l];
         chunk.variance[start + l] = is_zero ? zero.variance * ends.scale * ends.scale : v[l];
+        if (chunk.excess) chunk.excess[start + l] = is_zero ? chunk.variance[start + l] : e[l];
     }
 }
 

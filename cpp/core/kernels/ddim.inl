@@ -138,7 +138,7 @@ struct DdimChunk {
                 ddim_end_slopes(table, ends, b.lambda, term, gain, t0, Lanes::load(rows), end_slopes);
                 waiting.push(term.by_log_std + term.by_mean_error * gain * Lanes(ends.scale));
             }
-            if (chunk.gain) write_moments(chunk, ends, zero, start, gain, std * std);
+            if (chunk.gain) write_moments(chunk, ends, zero, start, gain, std * std, excess);
         }
         chunk.sum = total.sum();
         if (want_gradient) {

@@ -124,7 +124,7 @@ struct DdpmChunk {
                                 end_slopes);
                 waiting.push(slope);
             }
-            if (chunk.gain) write_moments(chunk, ends, zero, start, gain, variance * Lanes(scale2));
+            if (chunk.gain) write_moments(chunk, ends, zero, start, gain, variance * Lanes(scale2), excess);
         }
         chunk.sum = total.sum();
         if (want_gradient) {

@@ -1,13 +1,13 @@
 #include "core/kernels/dense.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <vector>
 
 #include "core/ends.hpp"
 #include "core/kernels/dispatch.hpp"
 #include "core/kernels/steps.hpp"
 #include "core/parallel.hpp"
+#include "core/scratch.hpp"
 
 namespace specsched {
 namespace {
@@ -29,16 +29,6 @@ std::ptrdiff_t chunk_length(std::ptrdiff_t size) {
     return std::max(least_chunk, (share + lanes - 1) / lanes * lanes);
 }
 
-// Aligned to a cache line: a store across two lines costs twice.
-double* thread_scratch(std::ptrdiff_t size) {
-    constexpr std::ptrdiff_t line = 64 / sizeof(double);
-    thread_local std::vector<double> scratch;
-    const std::size_t wanted = static_cast<std::size_t>(size + line);
-    if (scratch.size() < wanted) scratch.resize(wanted);
-    const auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
-    return scratch.data() + (64 - address % 64) % 64 / sizeof(double);
-}
-
 Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
     switch (sampler) {
         case DenseSampler::ddpm: return table.ddpm;
@@ -49,7 +39,7 @@ Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
 }
 
 double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
-           double* gradient, double* gain, double* variance, int threads, double eta) {
+           double* gradient, const TransferView& out, int threads, double eta) {
     const Steps steps(sampler, levels, eta);
     const EndTable ends = end_table(process, levels);
     const KernelTable& table = kernels();
@@ -66,8 +56,9 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
                           std::min(length, spectrum.size - begin),
                           thread_scratch(scratch),
                           gradient ? gradients.data() + c * levels.count : nullptr,
-                          gain ? gain + begin : nullptr,
-                          variance ? variance + begin : nullptr,
+                          out.gain ? out.gain + begin : nullptr,
+                          out.gain ? out.variance + begin : nullptr,
+                          out.excess ? out.excess + begin : nullptr,
                           0.0};
         kernel(steps.table(), ends, static_cast<int>(loss), chunk);
         sums[c] = chunk.sum;
@@ -86,12 +77,12 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
 
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
                   double* gradient, int threads, double eta) {
-    return run(sampler, spectrum, levels, process, loss, gradient, nullptr, nullptr, threads, eta);
+    return run(sampler, spectrum, levels, process, loss, gradient, {}, threads, eta);
 }
 
-void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
-                    double* variance, int threads, double eta) {
-    run(sampler, spectrum, levels, process, Loss::w2, nullptr, gain, variance, threads, eta);
+void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,
+                    const TransferView& out, int threads, double eta) {
+    run(sampler, spectrum, levels, process, Loss::w2, nullptr, out, threads, eta);
 }
 
 }  // namespace specsched

@@ -14,8 +14,7 @@ enum class DenseSampler { ddim, ddpm, ancestral };
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
                   double* gradient, int threads, double eta = 0.0);
 
-// Per eigenvalue: gain P of the deviation from the mean, in y, and the output variance in the units of the data.
-void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, double* gain,
-                    double* variance, int threads, double eta = 0.0);
+void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,
+                    const TransferView& out, int threads, double eta = 0.0);
 
 }  // namespace specsched

@@ -50,11 +50,41 @@ struct KernelChunk {
     double* gradient;  // steps + 1 doubles: d sum / d sigma_k, set by the kernel; may be null
     double* gain;      // per eigenvalue P, or null together with variance
     double* variance;  // per eigenvalue output variance
+    double* excess;    // per eigenvalue output variance less the eigenvalue, to full relative accuracy; or null
     double sum;        // set by the kernel
 };
 
-// loss: 0 = w2, 1 = kl, 2 = reverse_kl, as in enum Loss.
+// loss: as in enum Loss.
 using Kernel = void (*)(const StepTable&, const EndTable&, int loss, KernelChunk&);
+
+// A panel is [c / 2, 2 c) in the eigenvalue; on it moments are polynomials in t = panel_stretch (l - c) / (l + c).
+constexpr int panel_nodes = 20;
+constexpr double panel_stretch = 3.0;
+
+// From values at the nodes to Chebyshev coefficients to powers of t, and the transposes of both (docs/panels.md says why
+// not in one step). Column by column, rows padded to panel_rows.
+constexpr int panel_rows = 24;
+struct PanelBasis {
+    double chebyshev[panel_nodes * panel_rows], powers[panel_nodes * panel_rows];
+    double from_powers[panel_nodes * panel_rows], from_chebyshev[panel_nodes * panel_rows];
+};
+
+// Some eigenvalues of one panel, the output moments at its nodes, and where sums go.
+struct PanelChunk {
+    const double* eigenvalues;
+    const double* weights;
+    const double* mean_power;
+    std::ptrdiff_t count;
+    double center;
+    const PanelBasis* basis;
+    const double* spread;      // [panel_nodes]: the variance, or its excess over the eigenvalue
+    double from_variance;      // 1: the variance, 0: the excess
+    const double* mean_error;  // [panel_nodes], or null where no eigenvalue has a mean
+    double* slopes;            // [2 panel_rows]: d sum by the excess and by the mean error at the nodes; or null
+    double sum;                // set by the kernel
+    bool resolved;             // set by the kernel: the series have converged
+};
+using PanelKernel = void (*)(int loss, PanelChunk&);
 
 // C += sum over k < count of a_k b_k^T, the lower triangle (and parts of the upper one); C is size x size by columns,
 // a_k and b_k lie one after the other. size must be a multiple of product_padding.
@@ -66,6 +96,7 @@ struct KernelTable {
     std::ptrdiff_t (*scratch_size)(std::ptrdiff_t steps);
     Kernel ddim, ddpm, ancestral;
     OuterProducts outer_products;
+    PanelKernel panel_terms;
 };
 
 }  // namespace specsched

@@ -6,6 +6,13 @@
 
 #include "core/dual.hpp"
 
+// Everything that a function calls becomes part of it, so that lanes stay in registers.
+#if defined(__GNUC__)
+#define SPECSCHED_FLATTEN __attribute__((flatten))
+#else
+#define SPECSCHED_FLATTEN
+#endif
+
 #ifndef SPECSCHED_REGISTER_DOUBLES
 #define SPECSCHED_REGISTER_DOUBLES 1
 #endif

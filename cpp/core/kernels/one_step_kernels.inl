@@ -3,6 +3,7 @@
 #include "core/kernels/ancestral.inl"
 #include "core/kernels/ddim.inl"
 #include "core/kernels/ddpm.inl"
+#include "core/kernels/panel_terms.inl"
 #include "core/kernels/products.inl"
 
 namespace specsched {
@@ -22,7 +23,7 @@ void with_named_loss(const StepTable& table, const EndTable& ends, int loss, Ker
 
 KernelTable kernel_table(const char* name) {
     return {name, scratch_size, with_named_loss<DdimChunk>, with_named_loss<DdpmChunk>,
-            with_named_loss<AncestralChunk>, outer_products};
+            with_named_loss<AncestralChunk>, outer_products, panel_terms};
 }
 
 }  // namespace
