@@ -23,6 +23,16 @@ def ours(dim: int, steps: int, sampler: str, threads: int) -> Call:
     return lambda: _value(ss.value_and_grad(p.spectrum, p.schedule, sampler=sampler, threads=threads))
 
 
+def ours_plain(dim: int, steps: int, sampler: str, threads: int) -> Call:
+    """The same without panels: the kernels on every eigenvalue."""
+    from specsched import _core
+
+    p = make_problem(dim, steps)
+    core = ss.samplers.as_sampler(sampler).core.one_by_one()
+    choice = (core, _core.Process.vp, _core.Loss.w2, threads)
+    return lambda: _value(_core.value_and_grad(*p.arrays, p.levels, *choice))
+
+
 def ours_loss(dim: int, steps: int, threads: int) -> Call:
     """The loss alone."""
     p = make_problem(dim, steps)

@@ -64,6 +64,8 @@ def kernels(lanes: Lanes) -> list[Row]:
     found = []
     for dim, steps in SIZES:
         jobs = _against_peers(dim, steps, "ddim", list(peers.DDIM_PEERS))
+        jobs["every eigenvalue, 2 threads"] = Job("specsched", "ours_plain", (dim, steps, "ddim", 2))
+        jobs["every eigenvalue, 1 thread"] = Job("specsched", "ours_plain", (dim, steps, "ddim", 1))
         jobs["loss alone, 2 threads"] = Job("specsched", "ours_loss", (dim, steps, 2))
         jobs["loss alone, 1 thread"] = Job("specsched", "ours_loss", (dim, steps, 1))
         found += _race(lanes, jobs, {"dim": dim, "steps": steps})
@@ -75,6 +77,7 @@ def multistep(lanes: Lanes) -> list[Row]:
     found = []
     for dim, steps in SIZES_2M:
         jobs = _against_peers(dim, steps, "dpmpp_2m", list(peers.DPMPP_2M_PEERS))
+        jobs["every eigenvalue, 2 threads"] = Job("specsched", "ours_plain", (dim, steps, "dpmpp_2m", 2))
         jobs["specsched, compressed"] = Job("specsched", "ours_compressed", (dim, steps, "dpmpp_2m"))
         found += _race(lanes, jobs, {"dim": dim, "steps": steps})
     return found
@@ -87,6 +90,7 @@ def curves(lanes: Lanes) -> list[Row]:
     found = []
     for dim, steps in sizes:
         jobs = _against_peers(dim, steps, "ddim", CURVE_PEERS)
+        jobs["specsched, every eigenvalue"] = Job("specsched", "ours_plain", (dim, steps, "ddim", 2))
         jobs["specsched, compressed"] = Job("specsched", "ours_compressed", (dim, steps, "ddim"))
         found += _race(lanes, jobs, {"dim": dim, "steps": steps}, seconds=0.3, rounds=2)
     return found

@@ -26,6 +26,7 @@ void bind_names(py::module_& m) {
         .def(py::init(&make_sampler), py::arg("name"), py::arg("options"), py::arg("error"))
         .def_readonly("dense", &Sampler::dense)
         .def("on_engine", [](const Sampler& s) { return on_engine(s); })
+        .def("one_by_one", [](const Sampler& s) { return one_by_one(s); })
         .def("function_evaluations",
              [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
                  return function_evaluations(s.spec, steps, last_is_zero);

@@ -35,6 +35,11 @@ Sampler on_engine(Sampler sampler) {
     return sampler;
 }
 
+Sampler one_by_one(Sampler sampler) {
+    sampler.panels = false;
+    return sampler;
+}
+
 double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
                       double* gradient, int threads) {
     if (sampler.dense)

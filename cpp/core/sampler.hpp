@@ -15,6 +15,7 @@ struct Sampler {
     double error = 0.0;  // relative error of the denoiser (engine.hpp); 0: exact
     bool dense = false;  // served by a dense kernel
     DenseSampler kernel = DenseSampler::ddim;
+    bool panels = true;  // large spectra by panels
 };
 
 // Whether the output depends on the levels through one sum over neighbouring pairs (DDIM, DDPM): cheap Newton steps.
@@ -25,6 +26,9 @@ Sampler make_sampler(const std::string& name, const std::map<std::string, double
 
 // The same sampler on the engine, whatever it is.
 Sampler on_engine(Sampler sampler);
+
+// The same sampler, every eigenvalue by itself, however many there are.
+Sampler one_by_one(Sampler sampler);
 
 // The SUM of loss terms and, unless null, its gradient by each level. Large spectra go by panels (panels/panel_loss.hpp).
 double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,

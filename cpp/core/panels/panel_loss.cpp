@@ -174,7 +174,7 @@ bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const Leve
     constexpr std::ptrdiff_t least_size = 256;
     const std::ptrdiff_t steps = levels.steps();
     // The price of denoiser errors is not a function of the moments.
-    if (spectrum.size < least_size || sampler.error != 0.0 || loss == Loss::linear ||
+    if (!sampler.panels || spectrum.size < least_size || sampler.error != 0.0 || loss == Loss::linear ||
         !gains(sampler, spectrum.size, 0, steps))
         return false;
     const Panels panels(spectrum);
