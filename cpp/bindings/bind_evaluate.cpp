@@ -3,6 +3,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "core/compress/compress.hpp"
+#include "core/panels/panels.hpp"
 #include "core/sampler.hpp"
 
 namespace specsched::bindings {
@@ -59,6 +60,15 @@ py::array_t<double> variance_trace(const Array& eigenvalues, const Array& sigmas
     return variance;
 }
 
+py::tuple in_panels(const Array& eigenvalues, const Array& weights, const Array& mean_power) {
+    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+    if (spectrum.size < least_panel_spectrum) return py::make_tuple(eigenvalues, weights, mean_power);
+    const SpectrumView sorted = Panels(spectrum).sorted;
+    if (sorted.eigenvalues == spectrum.eigenvalues) return py::make_tuple(eigenvalues, weights, mean_power);
+    return py::make_tuple(Array(sorted.size, sorted.eigenvalues), Array(sorted.size, sorted.weights),
+                          Array(sorted.size, sorted.mean_power));
+}
+
 py::tuple compress_spectrum(const Array& eigenvalues, const Array& weights, const Array& mean_power, double tol,
                             int max_nodes, int threads) {
     const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
@@ -86,6 +96,8 @@ void bind_evaluate(py::module_& m) {
     spectrum_arguments("transfer", &transfer_moments, py::arg("threads"));
     m.def("trace", &variance_trace, py::arg("eigenvalues").noconvert(), py::arg("sigmas").noconvert(),
           py::arg("sampler"), py::arg("process"), py::arg("threads") = 0);
+    m.def("in_panels", &in_panels, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
+          py::arg("mean_power").noconvert());
     m.def("compress", &compress_spectrum, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
           py::arg("mean_power").noconvert(), py::arg("tol"), py::arg("max_nodes"), py::arg("threads"));
 }

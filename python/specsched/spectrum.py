@@ -48,7 +48,15 @@ class Spectrum(FromData):
     7.0
     """
 
-    __slots__ = ("_compressed", "_compression_error", "_eigenvalues", "_has_zeros", "_mean_power", "_weights")
+    __slots__ = (
+        "_compressed",
+        "_compression_error",
+        "_eigenvalues",
+        "_has_zeros",
+        "_mean_power",
+        "_ordered",
+        "_weights",
+    )
 
     def __init__(self, eigenvalues: object, *, weights: object = None, mean_power: object = None) -> None:
         values = _validate.vector("eigenvalues", eigenvalues)
@@ -59,6 +67,7 @@ class Spectrum(FromData):
         self._has_zeros: bool | None = None
         self._compression_error = 0.0
         self._compressed: tuple[float, Spectrum | None] | None = None
+        self._ordered: tuple[FloatArray, FloatArray, FloatArray] | None = None
 
     @classmethod
     def merged(cls, spectra: Iterable[Spectrum], weights: object = None) -> Spectrum:
@@ -263,6 +272,12 @@ class Spectrum(FromData):
     def without_mean(self) -> Spectrum:
         """The same eigenvalues with no mean power."""
         return Spectrum(self._eigenvalues, weights=self._weights)
+
+    def _in_panels(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Eigenvalues, weights and mean power in the order in which losses are quickest, found once."""
+        if self._ordered is None:
+            self._ordered = _core.in_panels(self._eigenvalues, self._weights, self._mean_power)
+        return self._ordered
 
     def compress(self, tol: float = 1e-12, *, nodes: int | None = None, threads: int = 0) -> Spectrum:
         """A spectrum of a few dozen nodes with the same losses to a relative error of about `tol`.

@@ -208,9 +208,7 @@ def evaluate(
     data, levels, _, core = _problem(spectrum, schedule, sampler, denoiser_error)
     code = loss_of(loss, data)
     value = _core.evaluate(
-        data.eigenvalues,
-        data.weights,
-        data.mean_power,
+        *data._in_panels(),
         levels.sigmas,
         core,
         _names.process_code(process),
@@ -253,9 +251,7 @@ def value_and_grad(
     data, levels, _, core = _problem(spectrum, schedule, sampler, denoiser_error)
     code = loss_of(loss, data)
     value, gradient = _core.value_and_grad(
-        data.eigenvalues,
-        data.weights,
-        data.mean_power,
+        *data._in_panels(),
         levels.sigmas,
         core,
         _names.process_code(process),

@@ -17,7 +17,7 @@ struct Chunks {
     // `work`: operations per eigenvalue; small problems stay serial, where a parallel region would cost more.
     Chunks(std::ptrdiff_t size, std::ptrdiff_t work, int requested)
         : size(size), length(chunk_length(size)), count((size + length - 1) / length) {
-        constexpr std::ptrdiff_t serial_work = 12288;
+        constexpr std::ptrdiff_t serial_work = 32768;
         threads = size * work < serial_work ? 1 : resolve_threads(requested);
     }
     static std::ptrdiff_t chunk_length(std::ptrdiff_t size) {

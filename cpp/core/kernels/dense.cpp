@@ -22,7 +22,7 @@ EndTable end_table(Process process, LevelsView levels) {
 }
 
 constexpr std::ptrdiff_t most_chunks = 64, least_chunk = 64, lanes = 8;
-constexpr std::ptrdiff_t serial_work = 8192;  // eigenvalues x steps below which a parallel region costs more
+constexpr std::ptrdiff_t serial_work = 32768;  // eigenvalues x steps below which a parallel region costs more
 
 std::ptrdiff_t chunk_length(std::ptrdiff_t size) {
     const std::ptrdiff_t share = (size + most_chunks - 1) / most_chunks;

@@ -171,10 +171,9 @@ bool gains(const Sampler& sampler, std::ptrdiff_t size, std::ptrdiff_t on_nodes,
 
 bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const LevelsView& levels, Process process,
                 Loss loss, double* gradient, int threads, double& sum) {
-    constexpr std::ptrdiff_t least_size = 256;
     const std::ptrdiff_t steps = levels.steps();
     // The price of denoiser errors is not a function of the moments.
-    if (!sampler.panels || spectrum.size < least_size || sampler.error != 0.0 || loss == Loss::linear ||
+    if (!sampler.panels || spectrum.size < least_panel_spectrum || sampler.error != 0.0 || loss == Loss::linear ||
         !gains(sampler, spectrum.size, 0, steps))
         return false;
     const Panels panels(spectrum);
@@ -183,7 +182,8 @@ bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const Leve
     if (!gains(sampler, spectrum.size, on_nodes, steps)) return false;
 
     const Nodes nodes(sampler, panels.full, levels, process, threads);
-    const int workers = resolve_threads(threads);
+    constexpr std::ptrdiff_t serial_size = 2048;  // below, a parallel region costs more
+    const int workers = spectrum.size < serial_size ? 1 : resolve_threads(threads);
     const PanelSums part = sum_panels(panels.sorted, panels.full, nodes, loss, gradient != nullptr, workers);
     sum = part.sum;
     if (gradient)

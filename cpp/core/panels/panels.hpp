@@ -8,6 +8,8 @@
 
 namespace specsched {
 
+constexpr std::ptrdiff_t least_panel_spectrum = 256;  // smaller spectra gain nothing
+
 // Eigenvalues in [center / 2, 2 center), one after the other in Panels::sorted.
 struct Panel {
     std::ptrdiff_t begin, count;
