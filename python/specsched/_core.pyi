@@ -102,9 +102,7 @@ def value_and_grad(
 ) -> tuple[float, _Array]: ...
 
 # The same three arrays, large ones panel by panel.
-def in_panels(
-    eigenvalues: _Array, weights: _Array, mean_power: _Array
-) -> tuple[_Array, _Array, _Array]: ...
+def in_panels(eigenvalues: _Array, weights: _Array, mean_power: _Array) -> tuple[_Array, _Array, _Array]: ...
 
 # Gain and output variance, per eigenvalue.
 def transfer(
