@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import specsched as ss
+from specsched.problem import SAFE_DENOISER_ERROR
 from specsched.testing import clustered, log_normal, low_rank, paper_case, power_law
 
 Array = NDArray[np.float64]
@@ -447,3 +448,32 @@ def test_bad_input(wrong: dict[str, Any], kind: type[Exception], message: str) -
     arguments = {"spectrum": [1.0, 0.1], "steps": 5, **wrong}
     with pytest.raises(kind, match=message):
         ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments)
+
+
+def test_slsqp_without_a_floor_stays_finite() -> None:
+    # Left alone, the last level of LMS drifts towards 0 without end.
+    spectrum = ss.Spectrum([2.1713571743319284, 156.76432701363606, 0.0007045664279716584])
+    start = [80.0, 5.44647699571159, 0.020294137239625358, 0.0]
+    found = ss.design(
+        spectrum,
+        3,
+        sampler="lms",
+        sigma_max=80.0,
+        method="slsqp",
+        min_ratio=1.0,
+        denoiser_error=0.0,
+        init=start,
+    )
+    assert np.isfinite(found.loss)
+    assert np.isfinite(found.kkt_error)
+    assert (np.diff(found.schedule.sigmas) < 0.0).all()
+    assert found.loss <= ss.evaluate(spectrum, start, sampler="lms")
+
+
+def test_a_design_says_what_error_it_allows_for() -> None:
+    spectrum = ss.Spectrum([1.0, 0.1])
+    assert ss.design(spectrum, 3).denoiser_error == 0.0
+    found = ss.design(spectrum, 3, sampler="dpmpp_2m")
+    assert found.denoiser_error == SAFE_DENOISER_ERROR
+    assert "errors of 1 % in the predictions" in repr(found)
+    assert ss.design(spectrum, 3, sampler="dpmpp_2m", denoiser_error=0.0).denoiser_error == 0.0

@@ -141,3 +141,17 @@ def test_bad_arguments() -> None:
         best_member([1.0], 5, family="edm", sigma_max=1.0, sigma_min=2.0)
     with pytest.raises(ValueError, match="steps must be at least 1"):
         tuned([1.0], 0, **PAPER)
+
+
+def test_members_can_allow_for_a_denoiser_error() -> None:
+    spectrum = Spectrum(1.0 / np.arange(1, 40) ** 2)
+    ends = {"sigma_max": 80.0, "sigma_floor": 0.01}
+    exact = tuned(spectrum, 8, sampler="dpmpp_2m", families=["edm"], **ends)["edm"]
+    safe = tuned(spectrum, 8, sampler="dpmpp_2m", families=["edm"], denoiser_error=0.2, **ends)["edm"]
+
+    def with_error(member: Any) -> float:
+        return evaluate(spectrum, member.schedule, sampler="dpmpp_2m", denoiser_error=0.2)
+
+    assert exact.loss < safe.loss  # what is reported is the loss of the exact denoiser
+    assert with_error(safe) < with_error(exact)
+    assert safe.loss == pytest.approx(evaluate(spectrum, safe.schedule, sampler="dpmpp_2m"), rel=1e-12)

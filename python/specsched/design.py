@@ -344,6 +344,7 @@ def _report(
         loss_name=problem.loss,
         method=method,
         sigma_floor=problem.sigma_floor or None,
+        denoiser_error=problem.denoiser_error,
     )
 
 

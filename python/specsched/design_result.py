@@ -51,6 +51,8 @@ class Design:
     grid_loss_ratio : float or None
         Of a design on a grid: what is minimised (the loss, with the denoiser error that the design allows for), over
         that of the continuous design: 1.01 means that the grid costs 1 %.
+    denoiser_error : float
+        Relative error of the denoiser that the design allows for; the losses are those of an exact one.
     neighbourhood : Neighbourhood or None
         Of a robust design: what it was made for. `loss` and `baselines` are those of the neighbourhood, `losses` those
         of the spectra themselves.
@@ -77,6 +79,7 @@ class Design:
     timesteps: NDArray[np.int64] | None = None
     continuous_loss: float | None = None
     grid_loss_ratio: float | None = None
+    denoiser_error: float = 0.0
     neighbourhood: Neighbourhood | None = None
     neighbourhood_losses: FloatArray | None = None
 
@@ -114,6 +117,8 @@ class Design:
 
     def _extra_lines(self) -> list[str]:
         lines = []
+        if self.denoiser_error:
+            lines.append(f"  allows for errors of {100 * self.denoiser_error:g} % in the predictions")
         if self.timesteps is not None:
             lines.append(f"  timesteps {_abridged([str(t) for t in self.timesteps])}")
             lines.append(

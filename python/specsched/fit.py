@@ -148,6 +148,7 @@ def best_member(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
+    denoiser_error: float = 0.0,
     threads: int = 0,
 ) -> Member:
     """The best member of a family for a spectrum: what tuning that heuristic could reach.
@@ -168,6 +169,9 @@ def best_member(
         End levels, as for `specsched.baselines`.
     sampler, process, loss, threads
         As for `specsched.evaluate`.
+    denoiser_error : float
+        Relative error of the denoiser to allow for, as `specsched.design` does for multistep samplers: it is part of
+        what is minimised, but not of the loss reported.
 
     Returns
     -------
@@ -197,18 +201,17 @@ def best_member(
     if steps == 1:
         return plain
 
-    def cost(point: FloatArray) -> float:
+    def cost_of(schedule: Schedule) -> float:
         try:
-            return evaluate(nodes, space.member(point, steps, ends), **options)
+            return evaluate(nodes, schedule, denoiser_error=denoiser_error, **options)
         except ValueError:  # an infinite loss at extreme parameters; the defaults above have passed
             return np.inf
 
-    point = space.search(cost)
+    point = space.search(lambda point: cost_of(space.member(point, steps, ends)))
     schedule = space.member(point, steps, ends)
-    tuned_loss = evaluate(full, schedule, **options) if np.isfinite(cost(point)) else np.inf
-    return (
-        plain if plain.loss <= tuned_loss else Member(family, space.parameters(point), schedule, tuned_loss)
-    )
+    if cost_of(untuned) <= cost_of(schedule):
+        return plain
+    return Member(family, space.parameters(point), schedule, evaluate(full, schedule, **options))
 
 
 def tuned(
@@ -221,6 +224,7 @@ def tuned(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
+    denoiser_error: float = 0.0,
     threads: int = 0,
     families: Iterable[str] | None = None,
 ) -> dict[str, Member]:
@@ -228,7 +232,7 @@ def tuned(
 
     Parameters
     ----------
-    spectrum, steps, sigma_max, sigma_min, sigma_floor, sampler, process, loss, threads
+    spectrum, steps, sigma_max, sigma_min, sigma_floor, sampler, process, loss, denoiser_error, threads
         As for `best_member`.
     families : iterable of str, optional
         Which ones; all of `FAMILIES` by default.
@@ -266,6 +270,7 @@ def tuned(
             sampler=sampler,
             process=process,
             loss=loss,
+            denoiser_error=denoiser_error,
             threads=threads,
         )
         for name in names

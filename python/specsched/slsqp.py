@@ -10,6 +10,9 @@ from ._validate import FloatArray
 from .problem import Outcome, Problem
 
 _STRICT = 1e-9  # least log-ratio of neighbouring levels
+_NOTHING = (
+    1e-25  # share of sigma_max below which a level is as good as 0: a search without a floor would drift on
+)
 
 
 def order_constraints(problem: Problem) -> tuple[FloatArray, FloatArray]:
@@ -30,16 +33,21 @@ def order_constraints(problem: Problem) -> tuple[FloatArray, FloatArray]:
         if j < n:
             matrix[j, j] = -1.0
     bound[0] -= np.log(problem.sigma_max)
-    bottom = problem.sigma_min or problem.sigma_floor
-    if not bottom:
-        return matrix[:-1], bound[:-1]
-    bound[-1] = np.log(bottom) + (gap if problem.sigma_min else 0.0)
+    bound[-1] = _lowest(problem)
     return matrix, bound
+
+
+def _lowest(problem: Problem) -> float:
+    """Log of the lowest interior level that is admitted."""
+    if problem.sigma_min:
+        return float(np.log(problem.sigma_min)) + max(_STRICT, float(np.log(problem.min_ratio)))
+    return float(np.log(problem.sigma_floor or _NOTHING * problem.sigma_max))
 
 
 def levels(problem: Problem, u: FloatArray) -> FloatArray:
     """The S + 1 levels from the logs of the interior ones; a trial point far outside is drawn in, to stay finite."""
-    return np.concatenate([[problem.sigma_max], np.exp(np.clip(u, -150.0, 150.0)), [problem.sigma_min]])
+    inside = np.clip(u, _lowest(problem) - 1.0, np.log(problem.sigma_max) + 1.0)
+    return np.concatenate([[problem.sigma_max], np.exp(inside), [problem.sigma_min]])
 
 
 def solve(value_and_grad: Any, start: FloatArray, **options: Any) -> Any:
@@ -89,17 +97,15 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
 def repair(u: FloatArray, problem: Problem) -> FloatArray:
     """The levels pushed back into order, top down and then bottom up."""
     gap = max(_STRICT, float(np.log(problem.min_ratio)))
-    bottom = problem.sigma_min or problem.sigma_floor
     fixed = u.copy()
     above = np.log(problem.sigma_max)
     for k in range(fixed.size):
         fixed[k] = min(fixed[k], above - gap)
         above = fixed[k]
-    if bottom:
-        below = np.log(bottom) + (0.0 if problem.sigma_min == 0 else gap)
-        for k in range(fixed.size - 1, -1, -1):
-            fixed[k] = max(fixed[k], below)
-            below = fixed[k] + gap
+    below = _lowest(problem)
+    for k in range(fixed.size - 1, -1, -1):
+        fixed[k] = max(fixed[k], below)
+        below = fixed[k] + gap
     return fixed
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+import numpy as np
 import typer
 
 from .. import _names, _validate, baselines
+from .._validate import FloatArray
 from ..design import DEFAULT_SIGMA_MAX, METHODS
 from ..samplers import SAMPLERS, Sampler, as_sampler
 from ..spectrum import Spectrum
+from ..training_grid import TrainingGrid
 
 
 def _data(text: str, *names: str, **settings: Any) -> Any:
@@ -151,6 +155,51 @@ class SearchOptions:
             "tol": _validate.real("--tol", self.tol, above=0.0),
             "max_iter": _validate.integer("--max-iter", self.max_iter, minimum=1),
         }
+
+
+@dataclass(frozen=True)
+class VariantOptions:
+    """What else a design may be asked for."""
+
+    alphas_cumprod: Annotated[
+        Path | None,
+        _problem("abar of every training timestep (.npy, .txt): choose among the model's integer timesteps."),
+    ] = None
+    robust: Annotated[
+        float | None,
+        _problem("Design for a neighbourhood of the data of this size (1: scaled by 1/2 ... 2, and tilted)."),
+    ] = None
+    design_eta: Annotated[
+        bool, _problem("Choose the sampler's eta together with the levels.", "--design-eta")
+    ] = False
+
+    def checked(self, sampler: Sampler) -> dict[str, Any]:
+        """The arguments of `design`; the file is read and checked."""
+        options: dict[str, Any] = {}
+        if self.alphas_cumprod is not None:
+            options["alphas_cumprod"] = read_numbers(self.alphas_cumprod, "a training grid")
+            TrainingGrid(options["alphas_cumprod"])
+        if self.robust is not None:
+            options["robust"] = _validate.real("--robust", self.robust, above=0.0)
+        if self.design_eta and not hasattr(sampler, "eta"):
+            raise ValueError(f"--design-eta needs a sampler that has an eta, and {sampler.name!r} has none")
+        return options
+
+
+def read_numbers(path: Path, what: str, kinds: str = ".npy or .txt") -> FloatArray:
+    """Numbers from a .npy or .txt file."""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        try:
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        except (ValueError, EOFError, TypeError) as error:
+            raise ValueError(f"{str(path)!r} is not an array of numbers: {error}") from None
+    if suffix != ".txt":
+        raise ValueError(f"{what} must be a {kinds} file, got {str(path)!r}")
+    try:
+        return np.array([float(part) for part in path.read_text().replace(",", " ").split()])
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} must hold numbers: {error}") from None
 
 
 def expanded(function: Callable[..., None]) -> Callable[..., None]:

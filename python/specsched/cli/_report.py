@@ -101,6 +101,20 @@ def members_document(members: dict[str, Member]) -> dict[str, Any]:
     }
 
 
+def variant_lines(design: Design) -> list[str]:
+    """What a design on a grid, for a neighbourhood or with an eta of its own has to say."""
+    lines = []
+    if design.timesteps is not None:
+        lines.append("timesteps: " + ", ".join(str(t) for t in design.timesteps))
+        lines.append(f"On the grid the loss is {design.grid_loss_ratio:.6g} times that of any real levels.")
+    if design.neighbourhood is not None:
+        own = ", ".join(f"{loss:.5g}" for loss in design.losses)
+        lines.append(f"Robust: losses are over {design.neighbourhood}; for the data itself {own}.")
+    if "designed, eta=0" in design.baselines:
+        lines.append(f"eta: {design.sampler.options['eta']:.5g}")
+    return lines
+
+
 def design_document(design: Design, members: dict[str, Member]) -> dict[str, Any]:
     """A design as JSON."""
     gains = {name: 1.0 - design.loss / value for name, value in design.baselines.items() if value > 0}
@@ -117,6 +131,7 @@ def design_document(design: Design, members: dict[str, Member]) -> dict[str, Any
         "baselines": design.baselines,
         "tuned": members_document(members),
         "gains": gains,
+        **({} if design.timesteps is None else {"timesteps": design.timesteps.tolist()}),
     }
 
 

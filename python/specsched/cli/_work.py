@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..design import design
 from ..design_result import Design
+from ..eta_design import design_eta
 from ..fit import Member, best_member
 from ..schedule import Schedule
 from ..sources import load_spectrum
 from ..spectrum import Spectrum
 from ._console import progress_bar, working
-from ._options import DataOptions, SolverOptions
+from ._options import DataOptions, SolverOptions, read_numbers
 
 DATA_HELP = (
     "Folder of images or sounds, an image, .wav or .flac file, .npy or .npz array, a saved spectrum, "
@@ -41,21 +40,9 @@ def read_for(source: str, data: DataOptions, solver: SolverOptions) -> Spectrum:
 
 def read_schedule(path: Path) -> Schedule:
     """A schedule from .json (as `Schedule.save` writes), .npy, or numbers in a .txt file, noise -> clean."""
-    suffix = path.suffix.lower()
-    if suffix == ".json":
+    if path.suffix.lower() == ".json":
         return Schedule.load(path)
-    if suffix == ".npy":
-        try:
-            levels = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{str(path)!r} is not an array: {error}") from None
-    elif suffix == ".txt":
-        try:
-            levels = np.array([float(part) for part in path.read_text().replace(",", " ").split()])
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r} must hold numbers: {error}") from None
-    else:
-        raise ValueError(f"a schedule must be a .json, .npy or .txt file, got {str(path)!r}")
+    levels = read_numbers(path, "a schedule", ".json, .npy or .txt")
     try:
         return Schedule(levels, name=path.stem)
     except (TypeError, ValueError) as error:
@@ -74,9 +61,16 @@ def tune(
     return members
 
 
-def best_design(spectra: list[Spectrum], steps: int, members: dict[str, Member], **options: Any) -> Design:
+def best_design(
+    spectra: list[Spectrum], steps: int, members: dict[str, Member], *, with_eta: bool = False, **options: Any
+) -> Design:
     """The design; where a tuned heuristic beats it, a second search starts from that one."""
     data: Any = spectra[0] if len(spectra) == 1 else spectra
+    if with_eta:  # it starts from designs for several eta, not from a schedule that is given
+        with working(f"designing {steps} steps and eta"):
+            return design_eta(
+                data, steps, **{k: v for k, v in options.items() if k not in ("init", "method")}
+            )
     with working(f"designing {steps} steps"):
         found = design(data, steps, **options)
         best = min(members.values(), key=lambda member: member.loss, default=None)

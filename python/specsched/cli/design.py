@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ..design import SAFE_DENOISER_ERROR
 from ..design_result import Design
 from ..fit import FAMILIES, Member
 from ..spectrum import Spectrum
 from . import _report
 from ._console import note, print_json, say
 from ._files import Outputs
-from ._options import DataOptions, EndOptions, SearchOptions, SolverOptions
+from ._options import DataOptions, EndOptions, SearchOptions, SolverOptions, VariantOptions
 from ._work import DATA_HELP, best_design, read_for, read_schedule, tune
 
 
@@ -27,6 +26,7 @@ def run(
     solver: SolverOptions,
     ends: EndOptions,
     search: SearchOptions,
+    variant: VariantOptions,
     combine: Annotated[str, typer.Option(help="For several DATA: least mean or worst loss.")] = "mean",
     init: Annotated[Path | None, typer.Option(help="Saved schedule to start from as well.")] = None,
     tuned: Annotated[
@@ -41,17 +41,24 @@ def run(
     outputs.check("--out", out, (".json",))
     outputs.check_picture("--plot", plot)
     options: dict[str, Any] = {**solver.checked(), **search.checked(), "combine": combine}
+    options |= variant.checked(options["sampler"])
     levels = ends.checked(solver.process, steps)
+    if variant.alphas_cumprod is not None:  # the grid has a largest level of its own
+        levels["sigma_max"] = ends.sigma_max
     if combine not in ("mean", "worst"):
         raise ValueError(f"--combine must be mean or worst, got {combine!r}")
+    if variant.design_eta and (init is not None or search.method != "newton"):
+        raise ValueError("--design-eta goes without --init and --method")
     options |= levels | {"init": None if init is None else read_schedule(init)}
     reading.checked()
     spectra = [read_for(source, reading, solver) for source in data]
     together = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
-    # The worst of several losses is no loss of one spectrum, which is what a heuristic is tuned for.
-    families = list(FAMILIES) if tuned and (combine == "mean" or len(spectra) == 1) else []
+    # The worst of several losses is no loss of one spectrum, which is what a heuristic is tuned for; nor are tuned
+    # heuristics on a grid or made for a neighbourhood.
+    one_loss = (combine == "mean" or len(spectra) == 1) and not (variant.alphas_cumprod or variant.robust)
+    families = list(FAMILIES) if tuned and one_loss and not variant.design_eta else []
     members = tune(together, steps, families, levels, solver.checked())
-    found = best_design(spectra, steps, members, **options)
+    found = best_design(spectra, steps, members, with_eta=variant.design_eta, **options)
 
     outputs.add(out, found.schedule.save)
     if plot is not None:
@@ -64,22 +71,23 @@ def run(
     else:
         for source, spectrum in zip(data, spectra, strict=True):
             _report.show_spectrum(spectrum, source)
-        show(found, members, search.denoiser_error)
+        show(found, members)
         for path in filter(None, (out, plot)):
             say(f"saved {path}")
     if not found.success:
         note(f"warning: the design has not converged: {found.message}")
 
 
-def show(found: Design, members: dict[str, Member], denoiser_error: float | None = None) -> None:
+def show(found: Design, members: dict[str, Member]) -> None:
     """Levels, and the losses of all schedules with the same ends."""
-    safe = SAFE_DENOISER_ERROR if found.sampler.multistep else 0.0
-    error = safe if denoiser_error is None else denoiser_error
+    error = found.denoiser_error
     steps = "1 step" if found.schedule.steps == 1 else f"{found.schedule.steps} steps"
     say(
         f"Design: {found.sampler.name}, {found.process}, {steps}, method {found.method}, "
         f"KKT error {found.kkt_error:.1e}, {found.nit} iterations"
     )
+    for line in _report.variant_lines(found):
+        say(line)
     if error:
         say(
             f"It allows for errors of {100 * error:g} % in the predictions; the losses are those of exact ones."
