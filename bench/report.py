@@ -317,11 +317,11 @@ def page(figures: Figures) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     head = f"""# Benchmarks
 
-Measured on {m["date"]} on {m["cores"]} virtual cores ({m["architecture"]}, {m["instructions"]} kernels)
-that other work shared all the time (load average {m["load"]:.0f} at the end). So the *least* time over many
-calls is what counts; medians show how busy the machine was. Ratios are of least times in one run, in which
-contenders took turns. Every package ran in a process of its own with two threads; those of OpenMP were bound
-to a core each and waited asleep. One call of each turn came first and was not counted (it compiles).
+Measured on {m["date"]} on {m["cores"]} virtual cores ({m["architecture"]}, {m["instructions"]} kernels; load average
+{m["load"]:.1f} at the end, of which these benchmarks are up to {m["cores"]}). The *least* time over many calls is what counts;
+medians show how busy the machine was. Ratios are of least times in one run, in which contenders took turns. Every
+package ran in a process of its own with two threads and its defaults. One call of each turn came first and was not
+counted (it compiles).
 {versions}.
 
     pip install 'specsched[bench]'
@@ -382,7 +382,7 @@ def readme_table(figures: Figures) -> str:
     lines = [line.replace("to a few dozen nodes", "to fewer than 200 nodes") for line in lines]
     lines += [
         "",
-        "Least times on two cores of a busy machine; all of it in `docs/benchmarks.md`.",
+        "Least times on two cores; all of it in `docs/benchmarks.md`.",
     ]
     return "\n".join(lines) + "\n"
 

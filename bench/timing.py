@@ -1,8 +1,7 @@
 """Timing on a machine that others use too: contenders take turns, and the minimum over many calls counts.
 
-Every package runs in a process of its own, so that thread pools and their settings do not meet. All use two threads;
-those of OpenMP are bound to a core each and sleep rather than spin while they wait, which on a busy machine is the
-best for every package that has them.
+Every package runs in a process of its own, so that thread pools do not meet. All use two threads, and what else they
+do by default.
 """
 
 from __future__ import annotations
@@ -21,13 +20,10 @@ import numpy as np
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "2",
-    "OMP_WAIT_POLICY": "passive",
     "OPENBLAS_NUM_THREADS": "1",  # SLSQP is several times faster with one
     "NUMBA_NUM_THREADS": "2",
     "NUMBA_THREADING_LAYER": "omp",
 }
-ON_OPENMP = ("specsched", "numba", "torch")
-"""Packages whose threads can be bound; binding the first thread would keep JAX's own pool on one core."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ class Lanes:
     def _send(self, order: _Order) -> Times:
         package = order.job.package
         if package not in self._lanes:
-            os.environ.update(ENVIRONMENT, OMP_PROC_BIND=str(package in ON_OPENMP).lower())
+            os.environ.update(ENVIRONMENT)
             context = multiprocessing.get_context("spawn")
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there,), daemon=True)
