@@ -15,13 +15,13 @@ struct Chunks {
     int threads;
 
     // `work`: operations per eigenvalue; small problems stay serial, where a parallel region would cost more.
-    Chunks(std::ptrdiff_t size, std::ptrdiff_t work, int requested)
-        : size(size), length(chunk_length(size)), count((size + length - 1) / length) {
+    Chunks(std::ptrdiff_t size, std::ptrdiff_t work, int requested, std::ptrdiff_t least = 128)
+        : size(size), length(chunk_length(size, least)), count((size + length - 1) / length) {
         constexpr std::ptrdiff_t serial_work = 32768;
         threads = size * work < serial_work ? 1 : resolve_threads(requested);
     }
-    static std::ptrdiff_t chunk_length(std::ptrdiff_t size) {
-        constexpr std::ptrdiff_t most = 64, least = 64, lanes = 8;
+    static std::ptrdiff_t chunk_length(std::ptrdiff_t size, std::ptrdiff_t least) {
+        constexpr std::ptrdiff_t most = 64, lanes = 8;
         const std::ptrdiff_t share = (size + most - 1) / most;
         return std::max(least, (share + lanes - 1) / lanes * lanes);
     }

@@ -123,24 +123,27 @@ double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& leve
     const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
     const SweepTable& table = sweeps();
     const std::ptrdiff_t scratch = table.scratch_size(view), steps = levels.steps();
-    const std::ptrdiff_t width = 1 + levels.count + steps;  // sum, gradient, gradient by eta
     const Chunks chunks(spectrum.size, view.operations, threads);
-    std::vector<double> parts(chunks.count * width);
+    const std::ptrdiff_t width = Adjoints::size(view);
+    std::vector<double> memory(chunks.count * width);
+    std::vector<SweepSums> parts(chunks.count);
     chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
-        double* const memory = thread_scratch(scratch + Adjoints::size(view));
-        Adjoints adjoints(view, memory + scratch);
-        table.gradient(view, ends, chunk_of(spectrum, begin, size, memory), adjoints.sums);
-        double* const part = parts.data() + c * width;
-        part[0] = adjoints.sums.sum;
-        part[1] = adjoints.sums.by_first;
-        part[1 + steps] += adjoints.sums.by_last;
-        contract_gradient(program, adjoints.sums, part + 1, eta_gradient ? part + 1 + levels.count : nullptr);
+        parts[c] = Adjoints(view, memory.data() + c * width).sums;
+        table.gradient(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch)), parts[c]);
     });
-    for (std::ptrdiff_t c = 1; c < chunks.count; ++c)
-        for (std::ptrdiff_t i = 0; i < width; ++i) parts[i] += parts[c * width + i];
-    std::copy_n(parts.data() + 1, levels.count, gradient);
-    if (eta_gradient) std::copy_n(parts.data() + 1 + levels.count, steps, eta_gradient);
-    return parts[0];
+    SweepSums& all = parts[0];
+    for (std::ptrdiff_t c = 1; c < chunks.count; ++c) {
+        all.sum += parts[c].sum;
+        all.by_first += parts[c].by_first;
+        all.by_last += parts[c].by_last;
+        for (std::ptrdiff_t i = 0; i < width; ++i) memory[i] += memory[c * width + i];
+    }
+    std::fill_n(gradient, levels.count, 0.0);
+    if (eta_gradient) std::fill_n(eta_gradient, steps, 0.0);
+    contract_gradient(program, all, gradient, eta_gradient);
+    gradient[0] += all.by_first;
+    gradient[steps] += all.by_last;
+    return all.sum;
 }
 
 }  // namespace specsched

@@ -67,7 +67,7 @@ double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& level
     const std::ptrdiff_t n = levels.count;
     const std::ptrdiff_t scratch = table.tile_scratch_size(view, static_cast<int>(n));
     const std::ptrdiff_t width = n * n + n + 1;
-    const Chunks chunks(spectrum.size, view.operations * n, threads);
+    const Chunks chunks(spectrum.size, view.operations * n, threads, tile_size);
     std::vector<double> results(chunks.count * width);
     chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
         double* const memory = thread_scratch(scratch + Parts::size(view, n));
