@@ -3,7 +3,8 @@
 //
 // Tolerances: interpolation is exact to rounding. What remains is how much rounding the plain sums amplify themselves:
 // nothing in the dense kernels (1e-13); on the engine, where one unit in the last place of an eigenvalue moves slopes by
-// up to 1e-10 (small losses are differences of variances), 1e-9 of the largest slope and 1e-11 of the loss.
+// 1e-10 and more (small losses are differences of variances; solvers of third order amplify), 1e-8 of the largest slope
+// and 1e-11 of the loss.
 
 #include <algorithm>
 #include <cmath>
@@ -77,7 +78,7 @@ void compare(const Sampler& sampler, const Data& data, const std::vector<double>
     CHECK(panel_loss(sampler, data.view(), view(sigmas), process, loss, fast.data(), 1, sum), name + ": goes by panels");
     CHECK(panel_loss(sampler, data.view(), view(sigmas), process, loss, nullptr, 1, alone), name + ": the loss alone");
     const double want = plain_loss_sum(sampler, data.view(), view(sigmas), process, loss, plain.data(), 1);
-    const double tolerance = sampler.dense ? 1e-13 : 1e-9;
+    const double tolerance = sampler.dense ? 1e-13 : 1e-8;
     CHECK_CLOSE(sum, want, sampler.dense ? 1e-13 : 1e-11, 0.0, name + ": loss");
     CHECK_CLOSE(alone, sum, sampler.dense ? 1e-13 : 1e-11, 0.0, name + ": loss without gradient");
     for (std::size_t k = 0; k < plain.size(); ++k)
