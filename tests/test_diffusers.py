@@ -94,6 +94,10 @@ def test_our_timesteps_are_the_published_ones() -> None:
         ("DPMSolverMultistepScheduler", {"solver_order": 1}),
         ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
         ("DPMSolverMultistepScheduler", {"final_sigmas_type": "sigma_min", "algorithm_type": "dpmsolver"}),
+        (
+            "DPMSolverMultistepScheduler",
+            {"final_sigmas_type": "sigma_min", "algorithm_type": "sde-dpmsolver", "solver_type": "heun"},
+        ),
         ("DPMSolverMultistepScheduler", {"timestep_spacing": "trailing"}),
         ("DPMSolverSinglestepScheduler", {}),
         ("DPMSolverSinglestepScheduler", {"final_sigmas_type": "sigma_min"}),
@@ -208,6 +212,29 @@ def test_the_keywords_are_those_that_pipelines_look_for() -> None:
         assert keyword in inspect.signature(scheduler.set_timesteps).parameters
         scheduler.set_timesteps(**schedule.to_diffusers(scheduler), device="cpu")
         assert len(scheduler.timesteps) == schedule.steps
+
+
+def test_what_the_refusals_say_is_so() -> None:
+    """Third-order SDE-DPM-Solver stops; UniPC on noise predictions returns NaN at level 0."""
+    lowest = {"final_sigmas_type": "sigma_min", "algorithm_type": "sde-dpmsolver"}
+    third = build("DPMSolverMultistepScheduler", **lowest, solver_order=3)
+    with pytest.raises(UnboundLocalError):
+        constant_run(third)
+    noise_form = build("UniPCMultistepScheduler", use_flow_sigmas=True, predict_x0=False)
+    assert torch.isnan(constant_run(noise_form)).all()
+    schedule = baselines.edm(5, sigma_max=10.0)
+    for scheduler in (third, noise_form):
+        with pytest.raises(ValueError, match=r"use .*from_config"):
+            schedule.to_diffusers(scheduler)
+
+
+def constant_run(scheduler: Any) -> Any:
+    """Where a model that always returns 1 leads."""
+    scheduler.set_timesteps(6)
+    x = torch.ones(1, 1, 1, 1)
+    for t in scheduler.timesteps:
+        x = scheduler.step(torch.ones_like(x), t, x).prev_sample
+    return x
 
 
 REFUSED = [

@@ -52,9 +52,11 @@ class Case:
     arguments: dict[str, Any] = field(default_factory=lambda: {"num_inference_steps": 10})
     step: dict[str, Any] = field(default_factory=dict)
     tolerance: float = 1e-9
+    ahead: bool = False  # the model sees the sample that the churn of the coming step will make
 
     def __str__(self) -> str:
-        words = [*(f"{key}={value}" for key, value in self.config.items() if not key.startswith("beta_"))]
+        settings = {**self.config, **self.step, **({"ahead": True} if self.ahead else {})}
+        words = [*(f"{key}={value}" for key, value in settings.items() if not key.startswith("beta_"))]
         steps = self.arguments.get("num_inference_steps", "custom")
         return " ".join([self.scheduler.removesuffix("Scheduler"), *words, f"steps={steps}"])
 
@@ -98,15 +100,25 @@ class Bench:
         eigenvalues = torch.tensor(EIGENVALUES, dtype=torch.float64).reshape(1, -1, 1, 1)
         x = torch.full_like(eigenvalues, start)
         for t in scheduler.timesteps:
-            level = current_level(scheduler, t)
+            level, seen = current_level(scheduler, t), x
+            if self.case.ahead:
+                level, seen = self.churned(x, level, len(scheduler.sigmas) - 1)
             alpha, sigma = scales(self.case.kind, level)
             ratio = sigma / alpha
-            clean = mean + eigenvalues / (eigenvalues + ratio**2) * (x / alpha - mean)
+            clean = mean + eigenvalues / (eigenvalues + ratio**2) * (seen / alpha - mean)
             if hasattr(scheduler, "is_scale_input_called"):
                 scheduler.scale_model_input(x, t)
-            output = prediction(scheduler, self.case.kind, x, clean, alpha, sigma)
+            output = prediction(scheduler, self.case.kind, seen, clean, alpha, sigma)
             x = scheduler.step(output, t, x, **self.case.step).prev_sample
         return np.asarray(x.numpy().ravel())
+
+    def churned(self, x: Any, level: Any, steps: int) -> tuple[Any, Any]:
+        """Level and sample after EDM's churn, whose noise the scheduler will draw next."""
+        chosen = self.case.step
+        inside = chosen.get("s_tmin", 0.0) <= level <= chosen.get("s_tmax", np.inf)
+        growth = 1 + (min(chosen["s_churn"] / steps, np.sqrt(2) - 1) if inside else 0.0)
+        noise = float(inside and self.draws == self.chosen) * chosen.get("s_noise", 1.0)
+        return growth * level, x + noise * level * np.sqrt(growth**2 - 1)
 
     def sigmas(self) -> np.ndarray[Any, Any]:
         """The levels between which the scheduler steps, as noise-to-signal ratios."""
@@ -196,6 +208,28 @@ def dpm_cases() -> list[Case]:
         found.append(Case(name, "vp", plain, low))
         noise = {**low, "algorithm_type": "dpmsolver"}
         found.append(Case(name, "vp", samplers.DPMMultistep(order=order), noise))
+        found += noise_cases("dpmsolver", samplers.DPMMultistep, order)
+    return found
+
+
+def noise_cases(algorithm: str, ours: type[Any], order: int) -> list[Case]:
+    """The algorithms of DPMSolverMultistep that predict the noise: both solver types, with and without low ends."""
+    found = []
+    for heun in (False, True):
+        for flags in (
+            {"lower_order_final": False, "euler_at_final": False},
+            {"lower_order_final": True, "euler_at_final": False},
+            {"lower_order_final": False, "euler_at_final": True},
+        ):
+            config = sd(
+                algorithm_type=algorithm,
+                solver_order=order,
+                solver_type="heun" if heun else "midpoint",
+                final_sigmas_type="sigma_min",
+                **flags,
+            )
+            sampler = ours(order=order, heun=heun, **flags)
+            found.append(Case("DPMSolverMultistepScheduler", "vp", sampler, config))
     return found
 
 
@@ -212,6 +246,7 @@ def sde_cases() -> list[Case]:
                     lower_order_final=lower,
                 )
                 found.append(Case(name, "vp", ours(order=order, lower_order_final=lower), config))
+        found += noise_cases("sde-dpmsolver", samplers.DPMMultistepSDE, order)
     third = samplers.DPMpp3MSDE(diffusers_d2=True, heun=False)
     found.append(Case(name, "vp", third, sd(**algorithm, solver_order=3, lower_order_final=False)))
     return found
@@ -245,6 +280,47 @@ def unipc_cases() -> list[Case]:
         found.append(Case(name, "flow", samplers.UniPC(order=order), flow))
     plain = sd(disable_corrector=list(range(20)))
     found.append(Case(name, "vp", samplers.UniPC(corrector=False), plain))
+    for order, steps_off in ((2, [0]), (3, [0, 1, 5]), (3, [2, 3, 40])):
+        sampler = samplers.UniPC(order=order, disable_corrector=steps_off)
+        found.append(Case(name, "vp", sampler, sd(solver_order=order, disable_corrector=steps_off)))
+    return found
+
+
+def unipc_noise_cases() -> list[Case]:
+    found = []
+    for order in (1, 2, 3):
+        for bh in (1, 2):
+            for options in (
+                {},
+                {"lower_order_final": False},
+                {"disable_corrector": [0, 3]},
+            ):
+                sampler = samplers.UniPC(order=order, bh=bh, predict_x0=False, **options)
+                config = sd(
+                    solver_order=order,
+                    solver_type=f"bh{bh}",
+                    predict_x0=False,
+                    final_sigmas_type="sigma_min",
+                    **options,
+                )
+                found.append(Case("UniPCMultistepScheduler", "vp", sampler, config))
+    for target in ("v_prediction", "sample"):
+        config = sd(predict_x0=False, final_sigmas_type="sigma_min", prediction_type=target)
+        found.append(Case("UniPCMultistepScheduler", "vp", samplers.UniPC(predict_x0=False), config))
+    return found
+
+
+def churn_cases() -> list[Case]:
+    """The scheduler adds the churn to what the model has seen already; `ahead` shows the model the result."""
+    found = []
+    for churn in (
+        {"s_churn": 3.0},
+        {"s_churn": 40.0, "s_tmin": 0.05, "s_tmax": 10.0, "s_noise": 1.003},
+    ):
+        config, name = sd(), "EulerDiscreteScheduler"
+        found.append(Case(name, "ve", samplers.DDIM(**churn, diffusers_churn=True), config, step=churn))
+        found.append(Case(name, "ve", samplers.DDIM(**churn), config, step=churn, ahead=True))
+        found.append(Case("EDMEulerScheduler", "edm", samplers.DDIM(**churn), step=churn, ahead=True))
     return found
 
 
@@ -275,6 +351,17 @@ CASES = [
         {"timesteps": [999, 700, 400, 200, 50, 3]},
     ),
     Case("PNDMScheduler", "vp", samplers.PLMS(), sd(skip_prk_steps=True, set_alpha_to_one=True)),
+    *(
+        Case(
+            "PNDMScheduler",
+            "vp",
+            samplers.PLMS(skip_prk_steps=False),
+            sd(skip_prk_steps=False, set_alpha_to_one=True, timestep_spacing=spacing),
+            steps(count),
+        )
+        for spacing in ("leading", "trailing")
+        for count in (4, 10, 20)
+    ),
     Case("IPNDMScheduler", "vp", samplers.IPNDM()),
     Case("EDMEulerScheduler", "edm", samplers.DDIM()),
     Case("EDMDPMSolverMultistepScheduler", "edm", samplers.DPMpp2M(lower_order_final=True)),
@@ -293,6 +380,8 @@ CASES = [
     *sde_cases(),
     *singlestep_cases(),
     *unipc_cases(),
+    *unipc_noise_cases(),
+    *churn_cases(),
 ]
 
 

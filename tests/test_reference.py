@@ -28,7 +28,7 @@ from specsched.testing import (
     time_domain,
 )
 
-NEEDS_NOISE_AT_END = {"dpm_multistep"}
+NEEDS_NOISE_AT_END = {"dpm_multistep", "dpm_multistep_sde"}
 
 
 def levels_for(sampler: str, steps: int = 9) -> Any:
@@ -104,7 +104,11 @@ ORDERS = [
     ("dpmpp_2m_sde", {"eta": 0.0}, 2),
     ("dpm_multistep", {"order": 2}, 2),
     ("dpm_multistep", {"order": 2, "heun": True}, 2),
+    ("dpm_multistep_sde", {"eta": 0.0}, 2),
     ("unipc", {"order": 1, "bh": 1}, 2),
+    ("unipc", {"order": 1, "predict_x0": False}, 2),
+    ("unipc", {"order": 2, "predict_x0": False, "lower_order_final": False}, 3),
+    ("unipc", {"order": 2, "disable_corrector": range(240), "lower_order_final": False}, 2),
     ("unipc", {"order": 2, "bh": 1, "corrector": False, "lower_order_final": False}, 2),
     ("unipc", {"order": 2, "bh": 1, "lower_order_final": False}, 3),
     ("unipc", {"order": 2, "bh": 2, "lower_order_final": False}, 3),
@@ -128,6 +132,7 @@ def test_order_of_accuracy(sampler: str, options: dict[str, Any], order: int) ->
 HIGH_ORDERS = [
     ("unipc", {"order": 3, "bh": 1, "corrector": False, "lower_order_final": False}, 3),
     ("unipc", {"order": 3, "bh": 2, "lower_order_final": False}, 4),
+    ("unipc", {"order": 3, "predict_x0": False, "lower_order_final": False}, 4),
     ("deis", {"order": 3}, 3),
     ("lms", {"order": 4}, 4),
 ]
@@ -146,6 +151,18 @@ def test_order_of_accuracy_after_fine_starting_steps(
         out = propagate(sampler, [0.3], sigmas, process="ve", digits=30, **options).gain[0]
         errors.append(abs(float(out / exact) - 1))
     assert np.log2(errors[0] / errors[1]) > order - 0.4
+
+
+def test_pndm_is_of_fourth_order_on_equal_steps() -> None:
+    errors = []
+    for steps in (100, 200):
+        whole = np.linspace(5.0, 1.0, steps + 1)
+        middles = (whole[:3] + whole[1:4]) / 2
+        sigmas = np.sort(np.concatenate([whole, middles]))[::-1]
+        exact = np.sqrt((0.3 + 1.0) / (0.3 + 25.0))
+        out = propagate("plms", [0.3], sigmas, process="ve", digits=30, skip_prk_steps=False).gain[0]
+        errors.append(abs(float(out / exact) - 1))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(4.0, abs=0.2)
 
 
 def test_published_3m_is_of_second_order() -> None:

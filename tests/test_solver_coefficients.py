@@ -127,6 +127,55 @@ def dpm_noise(run: Run, y: State) -> State:
     return y
 
 
+def log_weights(run: Run, k: int, places: list[int]) -> list[Any]:
+    """Integrals over step k, d rho, of the Lagrange polynomials in log rho of the levels `places`."""
+    nodes = [mp.log(run.r[j]) for j in places]
+    ends = [mp.log(run.r[k]), mp.log(run.r[k + 1])]
+    return lagrange_weights(nodes, lambda f: mp.quad(lambda u: f(u) * mp.exp(u), ends))
+
+
+def combined(weights: list[Any], values: list[State], places: list[int]) -> State:
+    return sum(w * values[j] for w, j in zip(weights, places, strict=True))
+
+
+def dpm_noise_sde(run: Run, y: State, eta: float) -> State:
+    """Second order, Heun: dy = (1 + eta) e drho + sqrt(2 eta rho) dw, e a line in log rho."""
+    e: list[State] = []
+    for k in range(run.steps):
+        e.append(run.eps(y, run.r[k]))
+        places = [k, k - 1][: k + 1]
+        y = y + (1 + mp.mpf(eta)) * combined(log_weights(run, k, places), e, places)
+        y = y + mp.sqrt(eta * (run.r[k] ** 2 - run.r[k + 1] ** 2)) * run.noise(k)
+    return y
+
+
+def unipc_noise(run: Run, y: State, uncorrected: tuple[int, ...]) -> State:
+    """Third order, bh2: exact integrals of polynomials in log rho, but where UniPC takes half of the difference."""
+    e: list[State] = []
+    before = y
+    orders = [min(3, k + 1, run.steps - k) for k in range(run.steps)]
+    for k in range(run.steps):
+        e.append(run.eps(y, run.r[k]))
+        if k > 0 and k - 1 not in uncorrected:
+            y = before + noise_integral(run, e, k - 1, orders[k - 1], corrector=True)
+        before = y
+        y = y + noise_integral(run, e, k, orders[k], corrector=False)
+    return y
+
+
+def noise_integral(run: Run, e: list[State], k: int, order: int, *, corrector: bool) -> State:
+    """The integral of the noise over step k, from predictions up to level k, or k + 1 for the corrector."""
+    length = run.r[k + 1] - run.r[k]
+    places = [k - j for j in range(order)]
+    if corrector and order == 1:
+        return length * (e[k] + e[k + 1]) / 2
+    if not corrector and order == 2:
+        slope = (e[k] - e[k - 1]) / mp.log(run.r[k - 1] / run.r[k]) * mp.log(run.r[k] / run.r[k + 1])
+        return length * (e[k] + slope / 2)
+    places = [k + 1, *places] if corrector else places
+    return combined(log_weights(run, k, places), e, places)
+
+
 def unipc_update(run: Run, m: list[State], x: State, k: int, order: int, new: State | None) -> State:
     r, to = run.r[k], run.r[k + 1]
     if to == 0:
@@ -186,8 +235,25 @@ CASES: dict[str, tuple[ss.samplers.Sampler, Callable[[Run, State], State]]] = {
         make("dpm_multistep", order=3, heun=True, lower_order_final=False),
         dpm_noise,
     ),
+    "dpm_multistep_sde": (
+        make("dpm_multistep_sde", heun=True, lower_order_final=False),
+        lambda run, y: dpm_noise_sde(run, y, 1.0),
+    ),
+    "dpm_multistep_sde, eta": (
+        make("dpm_multistep_sde", heun=True, lower_order_final=False, eta=0.5),
+        lambda run, y: dpm_noise_sde(run, y, 0.5),
+    ),
     "unipc": (make("unipc", order=3), unipc),
+    "unipc, noise": (
+        make("unipc", order=3, predict_x0=False),
+        lambda run, y: unipc_noise(run, y, ()),
+    ),
+    "unipc, noise, corrected in part": (
+        make("unipc", order=3, predict_x0=False, disable_corrector=[1, 4]),
+        lambda run, y: unipc_noise(run, y, (1, 4)),
+    ),
 }
+NEEDS_NOISE_AT_END = [name for name in CASES if name.startswith("dpm_multistep") or "noise" in name]
 
 
 @pytest.mark.parametrize("levels", LEVELS)
@@ -195,7 +261,7 @@ CASES: dict[str, tuple[ss.samplers.Sampler, Callable[[Run, State], State]]] = {
 def test_gain_and_variance_equal_50_digit_arithmetic(name: str, levels: str) -> None:
     sampler, reference = CASES[name]
     sigmas = LEVELS[levels]
-    if name == "dpm_multistep" and levels == "to zero":
+    if name in NEEDS_NOISE_AT_END and levels == "to zero":
         with pytest.raises(ValueError, match="sigma_min"):
             ss.transfer(ss.Spectrum(EIGENVALUES), ss.Schedule(sigmas), sampler=sampler, process="ve")
         return
@@ -205,6 +271,9 @@ def test_gain_and_variance_equal_50_digit_arithmetic(name: str, levels: str) -> 
             run = Run(sigmas, eigenvalue)
             out = reference(run, run.start())
             variance = out[0] ** 2 * run.r[0] ** 2 + sum(c**2 for c in out[1:])
-            # Errors count against the start, of standard deviation 40 and variance 1600.
-            assert float(result.gain[i]) == pytest.approx(float(out[0]), rel=1e-9, abs=1e-9 / 40)
+            # Errors count against the start, of standard deviation 40 and variance 1600. Where levels nearly
+            # coincide, UniPC on noise predictions subtracts terms far larger than the start (plain loops in
+            # float64 lose as many digits).
+            slack = 40 if name.startswith("unipc, noise") and levels == "close" else 1
+            assert float(result.gain[i]) == pytest.approx(float(out[0]), rel=1e-9, abs=slack * 1e-9 / 40)
             assert float(result.variance[i]) == pytest.approx(float(variance), rel=1e-9, abs=1e-9)

@@ -19,6 +19,7 @@ from specsched.samplers import (
     PLMS,
     DPM2Ancestral,
     DPMMultistep,
+    DPMMultistepSDE,
     DPMpp2M,
     DPMpp2MSDE,
     DPMpp2MSDEHeun,
@@ -39,6 +40,8 @@ SOLVERS: list[Sampler] = [
     DDIM(),
     DDIM(eta=0.4, s_noise=1.1),
     DDIM(s_churn=3.0, s_tmin=0.05, s_tmax=50.0, s_noise=1.01),
+    DDIM(s_churn=3.0, s_tmin=0.05, s_noise=1.01, diffusers_churn=True),
+    DDIM(eta=0.5, s_churn=3.0, diffusers_churn=True),
     DDPM(),
     DDPM(s_noise=0.9),
     Heun(),
@@ -74,14 +77,25 @@ SOLVERS: list[Sampler] = [
     DPMMultistep(),
     DPMMultistep(heun=True, lower_order_final=False),
     DPMMultistep(order=3, lower_order_final=False),
+    DPMMultistepSDE(),
+    DPMMultistepSDE(heun=True, lower_order_final=False),
+    DPMMultistepSDE(eta=0.4, s_noise=1.1, euler_at_final=True),
+    DPMMultistepSDE(order=1),
     *(UniPC(order=p, bh=b, corrector=c) for p in (1, 2, 3) for b in (1, 2) for c in (False, True)),
     UniPC(order=3, lower_order_final=False),
+    UniPC(order=3, disable_corrector=(0, 2)),
+    UniPC(disable_corrector=(1, 3, 1000)),
+    *(UniPC(order=p, bh=b, predict_x0=False) for p in (1, 2, 3) for b in (1, 2)),
+    UniPC(predict_x0=False, corrector=False),
+    UniPC(order=3, predict_x0=False, lower_order_final=False, disable_corrector=(1,)),
     DEIS(),
     DEIS(order=3, lower_order_final=False),
     DEIS(order=4, lower_order_final=False),
     *(IPNDM(order=p) for p in (1, 2, 3, 4)),
     PLMS(),
     PLMS(order=2),
+    PLMS(skip_prk_steps=False),
+    PLMS(order=2, skip_prk_steps=False),
     *(LMS(order=p) for p in (1, 2, 3, 4)),
 ]
 VALUES = np.array([1e-6, 3e-3, 0.4, 1.0, 25.0, 900.0])
@@ -92,7 +106,15 @@ def describe(solver: Sampler) -> str:
     """Name and the options that differ from the defaults."""
     usual = type(solver)()
     changed = [f"{k}={v:g}" for k, v in solver.options.items() if v != usual.options[k]]
+    if uncorrected := getattr(solver, "disable_corrector", ()):
+        changed.append("uncorrected=" + ",".join(map(str, uncorrected)))
     return "-".join([solver.name, *changed])
+
+
+def choices(solver: Sampler) -> dict[str, Any]:
+    """The options as the plain loops take them."""
+    uncorrected = {"disable_corrector": solver.disable_corrector} if isinstance(solver, UniPC) else {}
+    return {**solver.options, **uncorrected}
 
 
 def levels(steps: int, *, zero: bool) -> Array:
@@ -106,7 +128,8 @@ def levels(steps: int, *, zero: bool) -> Array:
 
 def ends(solver: Sampler) -> list[bool]:
     """Whether the last level may be 0."""
-    return [False] if isinstance(solver, DPMMultistep) else [False, True]
+    noise_form = isinstance(solver, UniPC) and not solver.predict_x0
+    return [False] if noise_form or isinstance(solver, (DPMMultistep, DPMMultistepSDE)) else [False, True]
 
 
 ALL = [
@@ -124,7 +147,7 @@ def test_every_solver_is_here() -> None:
 def test_transfer_against_fifty_digits(solver: Sampler, zero: bool, process: str) -> None:
     sigmas = levels(8, zero=zero)
     ours = ss.transfer(DATA, sigmas, sampler=solver, process=process)
-    exact = propagate(solver.name, VALUES, sigmas, process=process, digits=50, **solver.options)
+    exact = propagate(solver.name, VALUES, sigmas, process=process, digits=50, **choices(solver))
     assert norm_error(ours.gain, exact.gain) < 1e-10
     assert norm_error(ours.variance, exact.variance) < 1e-10
     assert norm_error(ours.mean_gain, exact.mean_gain) < 1e-10
@@ -136,7 +159,7 @@ def test_transfer_against_fifty_digits(solver: Sampler, zero: bool, process: str
 def test_transfer_of_many_steps(solver: Sampler, zero: bool) -> None:
     sigmas = levels(200, zero=zero)
     ours = ss.transfer(DATA, sigmas, sampler=solver)
-    slow = propagate(solver.name, VALUES, sigmas, **solver.options)
+    slow = propagate(solver.name, VALUES, sigmas, **choices(solver))
     assert norm_error(ours.gain, slow.gain) < 1e-9
     assert norm_error(ours.variance, slow.variance) < 1e-9
     assert norm_error(ours.mean_gain, slow.mean_gain) < 1e-9
@@ -147,11 +170,11 @@ def test_loss_and_gradient(solver: Sampler, zero: bool) -> None:
     sigmas = levels(5, zero=zero)
     data = ss.Spectrum(VALUES[[1, 3, 5]], weights=[2.0, 1.0, 0.5], mean_power=[0.1, 0.0, 3.0])
     value, gradient = ss.value_and_grad(data, sigmas, sampler=solver)
-    choices: dict[str, Any] = {"sampler": solver.name, **solver.options}
-    assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **choices)), rel=1e-10)
+    options = {"sampler": solver.name, **choices(solver)}
+    assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **options)), rel=1e-10)
     # At a last level of 0 solvers switch to first order: there the derivative is the engine's convention.
     chosen = range(5 if zero else 6)
-    expected = reference_gradient(data, sigmas, digits=20, components=chosen, **choices)
+    expected = reference_gradient(data, sigmas, digits=20, components=chosen, **options)
     scale = sigmas[: len(expected)]
     assert norm_error(gradient[: len(expected)] * scale, expected * scale) < 1e-9
 
@@ -162,11 +185,11 @@ def test_loss_and_gradient(solver: Sampler, zero: bool) -> None:
 def test_divergences(solver: Sampler, loss: str, process: str) -> None:
     sigmas = levels(5, zero=False)
     data = ss.Spectrum(VALUES[[1, 3, 5]], weights=[2.0, 1.0, 0.5], mean_power=[0.1, 0.0, 3.0])
-    choices: dict[str, Any] = {"loss": loss, "process": process}
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, **choices)
-    choices |= {"sampler": solver.name, **solver.options}
-    assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **choices)), rel=1e-10)
-    expected = reference_gradient(data, sigmas, digits=20, **choices)
+    options: dict[str, Any] = {"loss": loss, "process": process}
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, **options)
+    options |= {"sampler": solver.name, **choices(solver)}
+    assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **options)), rel=1e-10)
+    expected = reference_gradient(data, sigmas, digits=20, **options)
     assert norm_error(gradient * sigmas, expected * sigmas) < 1e-9
 
 
@@ -174,7 +197,7 @@ def test_divergences(solver: Sampler, loss: str, process: str) -> None:
 def test_white_error_of_the_denoiser(solver: Sampler, zero: bool) -> None:
     sigmas = levels(6, zero=zero)
     ours = ss.transfer(DATA, sigmas, sampler=solver, denoiser_error=0.2)
-    slow = propagate(solver.name, VALUES, sigmas, denoiser_error=0.2, digits=30, **solver.options)
+    slow = propagate(solver.name, VALUES, sigmas, denoiser_error=0.2, digits=30, **choices(solver))
     assert norm_error(ours.variance, slow.variance) < 1e-9
     assert relative_error(ours.variance, slow.variance) < 1e-7
 
@@ -213,6 +236,35 @@ def test_one_step_to_zero_is_euler(solver: Sampler) -> None:
     assert norm_error(ours.variance, euler.variance) < 1e-14
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DPMMultistepSDE(eta=0.0), DPMMultistep()),
+        (UniPC(disable_corrector=range(9)), UniPC(corrector=False)),
+        (UniPC(disable_corrector=np.array([8, 100])), UniPC()),  # the last step has no corrector
+        (UniPC(order=1, predict_x0=False, corrector=False), DDIM()),
+        (DDIM(s_churn=2.0, s_tmin=1e3, diffusers_churn=True), DDIM()),
+    ],
+    ids=describe,
+)
+def test_options_that_coincide(one: Sampler, other: Sampler) -> None:
+    sigmas = levels(9, zero=False)
+    a, b = (ss.transfer(DATA, sigmas, sampler=solver) for solver in (one, other))
+    assert norm_error(a.gain, b.gain) < 1e-13
+    assert norm_error(a.variance, b.variance) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("steps", "zero", "calls"), [(1, True, 1), (2, True, 2), (2, False, 4), (6, True, 10), (9, True, 15)]
+)
+def test_runge_kutta_start_of_short_runs(steps: int, zero: bool, calls: int) -> None:
+    schedule = ss.Schedule(np.linspace(3.0, 0.0 if zero else 0.5, steps + 1))
+    sampler = PLMS(skip_prk_steps=False)
+    assert sampler.function_evaluations(schedule) == calls
+    exact = propagate("plms", VALUES, schedule.sigmas, digits=50, skip_prk_steps=False)
+    assert norm_error(ss.transfer(DATA, schedule, sampler=sampler).gain, exact.gain) < 1e-12
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="order"):
         DPMpp2M(order=4)
@@ -222,5 +274,10 @@ def test_options_are_checked() -> None:
         DDIM(eta="much")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bh"):
         UniPC(bh=3)
-    with pytest.raises(ValueError, match=r"sigma_min|0|last"):
-        ss.evaluate(DATA, [3.0, 1.0, 0.0], sampler="dpm_multistep")
+    for noise_form in ("dpm_multistep", "dpm_multistep_sde", UniPC(predict_x0=False)):
+        with pytest.raises(ValueError, match="positive sigma_min"):
+            ss.evaluate(DATA, [3.0, 1.0, 0.0], sampler=noise_form)
+    with pytest.raises(ValueError, match=r"disable_corrector\[1\] must be at least 0"):
+        UniPC(disable_corrector=(0, -1))
+    with pytest.raises(TypeError, match="sequence of integers"):
+        UniPC(disable_corrector=3)  # type: ignore[arg-type]

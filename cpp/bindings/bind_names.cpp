@@ -10,6 +10,16 @@ namespace specsched::bindings {
 
 namespace py = pybind11;
 
+namespace {
+
+// UniPC's corrector left out after these steps.
+Sampler without_corrector(Sampler sampler, std::vector<int> steps) {
+    sampler.spec.disable_corrector = std::move(steps);
+    return sampler;
+}
+
+}  // namespace
+
 void bind_names(py::module_& m) {
     py::enum_<Process>(m, "Process")
         .value("vp", Process::vp)
@@ -27,6 +37,7 @@ void bind_names(py::module_& m) {
         .def_readonly("dense", &Sampler::dense)
         .def("on_engine", [](const Sampler& s) { return on_engine(s); })
         .def("one_by_one", [](const Sampler& s) { return one_by_one(s); })
+        .def("without_corrector", &without_corrector, py::arg("steps"))
         .def("function_evaluations",
              [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
                  return function_evaluations(s.spec, steps, last_is_zero);

@@ -110,11 +110,22 @@ def _dpm(schedule: Schedule, scheduler: object) -> dict[str, Any]:
         "use_lu_lambdas",
         "use_flow_sigmas",
     )
+    _refuse_third_order_noise(scheduler)
     if _option(scheduler, "final_sigmas_type", "zero") == "sigma_min":
         _require_last(schedule, scheduler, float(_grid(scheduler).sigmas[0]), "final_sigmas_type='sigma_min'")
     else:
         _require_last(schedule, scheduler, 0.0, "final_sigmas_type='zero'")
     return _integers(schedule, scheduler)
+
+
+def _refuse_third_order_noise(scheduler: object) -> None:
+    """Its third-order update has no branch for this algorithm and stops with an UnboundLocalError."""
+    if _option(scheduler, "algorithm_type") == "sde-dpmsolver" and _option(scheduler, "solver_order", 2) > 2:
+        name = type(scheduler).__name__
+        raise ValueError(
+            f"{name} with algorithm_type='sde-dpmsolver' has no third-order step; "
+            f"use {name}.from_config(scheduler.config, solver_order=2)"
+        )
 
 
 def _ancestral(schedule: Schedule, scheduler: object) -> dict[str, Any]:
@@ -182,6 +193,11 @@ def _unipc(schedule: Schedule, scheduler: object) -> dict[str, Any]:
         "use_beta_sigmas",
     )
     _refuse_repeated_last(scheduler)
+    if not _option(scheduler, "predict_x0", True):
+        raise ValueError(
+            f"{name} with predict_x0=False cannot step to the level 0 that it appends (it returns NaN); "
+            f"use {name}.from_config(scheduler.config, predict_x0=True)"
+        )
     return {"sigmas": _flow_times(schedule, scheduler, float(_option(scheduler, "flow_shift", 1.0)))}
 
 

@@ -48,6 +48,13 @@ def integer(name: str, value: object, *, minimum: int | None = None, maximum: in
     return number
 
 
+def indices(name: str, values: object) -> tuple[int, ...]:
+    """Whole numbers >= 0, of any sequence."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of integers, got {type(values).__name__}")
+    return tuple(integer(f"{name}[{i}]", value, minimum=0) for i, value in enumerate(values))
+
+
 def real(
     name: str,
     value: object,

@@ -34,10 +34,14 @@ def to_diffusers(schedule: Schedule, scheduler: object) -> dict[str, Any]:
     - Heun: ``timesteps``, fractional; ends in 0.
     - DPMSolverMultistep, DPMSolverSinglestep, DDPM, LCM: ``timesteps``, integers; the levels must be on the
       grid.
-    - TCD: the same; ends in the model's lowest level.
+    - TCD, and DPMSolver where it predicts the noise (``final_sigmas_type="sigma_min"``): the same; ends in the
+      model's lowest level.
     - FlowMatchEuler, FlowMatchLCM, UniPC with flow sigmas: ``sigmas``, S flow times, the shift undone; ends
       in 0.
     - EDMEuler: ``sigmas``, a ramp in [0, 1], a torch tensor; ends in 0.
+
+    Options of a solver are the scheduler's own: set them with ``from_config`` (``disable_corrector``, ``solver_type``
+    ...), or pass them to its ``step`` (``s_churn`` of EulerDiscrete and EDMEuler); docs/solvers.md has the names.
 
     Parameters
     ----------

@@ -29,6 +29,8 @@ class Sampler:
             value = getattr(self, field.name)
             if field.name == "eta" and (isinstance(value, (list, tuple)) or np.ndim(value)):
                 object.__setattr__(self, "eta", tuple(_validate.vector("eta", value).tolist()))
+            elif field.name == "disable_corrector":
+                object.__setattr__(self, field.name, _validate.indices(field.name, value))
             elif not isinstance(value, bool) and value != math.inf:
                 _validate.real(field.name, value)
         self.core  # noqa: B018  the core knows each option's range and says what is wrong
@@ -40,7 +42,7 @@ class Sampler:
 
     @property
     def options(self) -> dict[str, float]:
-        """The options as numbers, as the compiled core takes them; an eta per step is not one of them."""
+        """The options as numbers, as the compiled core takes them; lists over the steps are not among them."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: float(value) for name, value in values.items() if not isinstance(value, tuple)}
 
@@ -111,7 +113,11 @@ class DDIM(Sampler):
         Share of the ancestral noise: 0 is deterministic, 1 is DDPM. Or one for each step (noise -> clean), as for
         every sampler that has an eta.
     s_churn, s_tmin, s_tmax, s_noise : float
-        EDM's churn (arXiv 2206.00364, algorithm 2), as in diffusers' Euler and k-diffusion.
+        EDM's churn (arXiv 2206.00364, algorithm 2), as in k-diffusion.
+    diffusers_churn : bool
+        diffusers' Euler scheduler adds the churn after the model has been evaluated: the slope is that of the
+        sample and level before it. True follows it, for models that predict the noise (what the scheduler makes
+        of other predictions is another method again).
 
     Examples
     --------
@@ -126,6 +132,7 @@ class DDIM(Sampler):
     s_tmin: float = 0.0
     s_tmax: float = math.inf
     s_noise: float = 1.0
+    diffusers_churn: bool = False
 
     @property
     def multistep(self) -> bool:
@@ -147,7 +154,10 @@ class DDPM(Sampler):
 
 @dataclass(frozen=True)
 class Heun(Sampler):
-    """Heun's second-order method (Karras et al., arXiv 2206.00364); Euler on a last step to 0."""
+    """Heun's second-order method (Karras et al., arXiv 2206.00364); Euler on a last step to 0.
+
+    The churn is k-diffusion's; diffusers' Heun scheduler has none.
+    """
 
     names: ClassVar[tuple[str, ...]] = ("heun", "edm")
     s_churn: float = 0.0
@@ -318,6 +328,22 @@ class DPMMultistep(Sampler):
 
 
 @dataclass(frozen=True)
+class DPMMultistepSDE(Sampler):
+    """SDE-DPM-Solver multistep in the noise prediction (Lu et al., arXiv 2211.01095); needs a positive last level.
+
+    Orders 1 and 2. diffusers' ``algorithm_type="sde-dpmsolver"`` is ``eta=1``; ``eta=0`` is `DPMMultistep`.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("dpm_multistep_sde", "sde_dpm_solver")
+    order: int = 2
+    eta: float | tuple[float, ...] = 1.0
+    s_noise: float = 1.0
+    heun: bool = False
+    lower_order_final: bool = True
+    euler_at_final: bool = False
+
+
+@dataclass(frozen=True)
 class UniPC(Sampler):
     """UniPC (Zhao et al., arXiv 2302.04867), predictor and corrector.
 
@@ -329,15 +355,30 @@ class UniPC(Sampler):
         B(h) = h (1) or e^h - 1 (2).
     corrector : bool
         False leaves the predictor alone.
+    predict_x0 : bool
+        False works on predictions of the noise and needs a positive last level.
+    disable_corrector : sequence of int
+        Steps, from 0, whose result is not corrected; numbers beyond the last step have no effect (diffusers).
     lower_order_final : bool
         End with lower orders.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> ss.samplers.UniPC(disable_corrector=[0, 1]).disable_corrector
+    (0, 1)
     """
 
     names: ClassVar[tuple[str, ...]] = ("unipc", "uni_pc")
     order: int = 2
     bh: int = 2
     corrector: bool = True
+    predict_x0: bool = True
+    disable_corrector: tuple[int, ...] = ()
     lower_order_final: bool = True
+
+    def _make_core(self, error: float) -> _core.Sampler:
+        return super()._make_core(error).without_corrector(self.disable_corrector)
 
 
 @dataclass(frozen=True)
@@ -360,10 +401,28 @@ class IPNDM(Sampler):
 
 @dataclass(frozen=True)
 class PLMS(Sampler):
-    """Pseudo linear multistep (Liu et al., arXiv 2202.09778)."""
+    """Pseudo linear multistep (Liu et al., arXiv 2202.09778).
+
+    Parameters
+    ----------
+    order : int
+        1 to 4.
+    skip_prk_steps : bool
+        True starts with a Heun step. False is PNDM as published: three Runge-Kutta steps first, each over two
+        levels of the schedule, the first of which is its middle. diffusers takes as middle the timestep halfway;
+        N of its steps visit N + 4 levels. A run of fewer than six steps has fewer Runge-Kutta steps.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> sampler = ss.samplers.PLMS(skip_prk_steps=False)
+    >>> sampler.function_evaluations(ss.baselines.edm(13, sigma_max=80.0, sigma_min=0.002))
+    19
+    """
 
     names: ClassVar[tuple[str, ...]] = ("plms", "pndm")
     order: int = 4
+    skip_prk_steps: bool = True
 
 
 @dataclass(frozen=True)
@@ -391,6 +450,7 @@ _KINDS: tuple[type[Sampler], ...] = (
     DPMpp2MSDEHeun,
     DPMpp3MSDE,
     DPMMultistep,
+    DPMMultistepSDE,
     UniPC,
     DEIS,
     IPNDM,

@@ -47,6 +47,7 @@ struct Run {
     double lambda;
     std::vector<Number> sigmas;
     Options options;
+    std::vector<int> disable_corrector{};
     double error = 0.0;
     int drawn = 0;
     int calls = 0;
@@ -74,5 +75,15 @@ struct Run {
     Sample slope(const Sample& x, const Sample& denoised, const Number& sigma) { return (1.0 / sigma) * (x - denoised); }
     bool zero(int k) const { return sigmas[k].real() == 0.0L; }
 };
+
+// diffusers' multistep order of step i.
+inline int multistep_order(const Run& run, int i, int highest, double lower_default) {
+    const int S = run.steps();
+    const bool lower = run.option("lower_order_final", lower_default) != 0.0 && S < 15;
+    if (i + 1 == S && (lower || run.option("euler_at_final", 0.0) != 0.0)) return 1;
+    if (highest == 1 || i < 1) return 1;
+    if (highest == 2 || i < 2 || (i + 2 == S && lower)) return 2;
+    return std::min(highest, i + 1);
+}
 
 }  // namespace reference

@@ -1,9 +1,7 @@
 // The samplers again, written out as the frameworks run them. Nothing here is shared with the engine.
 #pragma once
 
-#include <functional>
-
-#include "reference_run.hpp"
+#include "reference_adams.hpp"
 
 namespace reference {
 
@@ -31,9 +29,13 @@ inline Number churned(Run& run, int i, Sample& x) {
 }
 
 inline Sample euler_ancestral(Run& run, Sample x, double default_eta) {
+    const bool before = run.option("diffusers_churn", 0.0) != 0.0;  // the model has seen x before the churn
     for (int i = 0; i < run.steps(); ++i) {
+        const Sample seen = x;
         const Number hat = churned(run, i, x);
-        const Sample d = run.slope(x, run.denoise(x, hat), hat);
+        const Number level = before ? run.sigmas[i] : hat;
+        const Sample& evaluated = before ? seen : x;
+        const Sample d = run.slope(evaluated, run.denoise(evaluated, level), level);
         const Ancestral a = ancestral(hat, run.sigmas[i + 1], run.option("eta", default_eta));
         x = x + (a.down - hat) * d;
         if (a.up != Number(0)) x = x + (run.option("s_noise", 1.0) * a.up) * run.noise();
@@ -124,16 +126,6 @@ inline Sample dpmpp_sde(Run& run, Sample x) {
     return x;
 }
 
-// diffusers' multistep order of step i.
-inline int multistep_order(const Run& run, int i, int highest, double lower_default) {
-    const int S = run.steps();
-    const bool lower = run.option("lower_order_final", lower_default) != 0.0 && S < 15;
-    if (i + 1 == S && (lower || run.option("euler_at_final", 0.0) != 0.0)) return 1;
-    if (highest == 1 || i < 1) return 1;
-    if (highest == 2 || i < 2 || (i + 2 == S && lower)) return 2;
-    return std::min(highest, i + 1);
-}
-
 // DPM-Solver multistep in variance-preserving variables, x = alpha y, as diffusers writes it; eta generalises the SDE.
 inline Sample dpm_multistep(Run& run, Sample y, int highest, double heun_default, double eta_default, double lower,
                             bool noise_prediction) {
@@ -165,11 +157,13 @@ inline Sample dpm_multistep(Run& run, Sample y, int highest, double heun_default
         }
         const bool midpoint = order == 2 && heun == 0.0;
         if (noise_prediction) {
-            const Number e = std::exp(h) - 1.0;
-            x = (at / a0) * x - (sgt * e) * m[i];
-            if (midpoint) x = x - (0.5 * sgt * e) * D1;
-            if (order > 1 && !midpoint) x = x - (sgt * (e / h - 1.0)) * D1;
-            if (order > 2) x = x - (sgt * ((e - h) / (h * h) - 0.5)) * D2;
+            const Number e = std::exp(h) - 1.0, weight = (1.0 + eta) * sgt;
+            x = (at / a0) * x - (weight * e) * m[i];
+            if (midpoint) x = x - (0.5 * weight * e) * D1;
+            if (order > 1 && !midpoint) x = x - (weight * (e / h - 1.0)) * D1;
+            if (order > 2) x = x - (weight * ((e - h) / (h * h) - 0.5)) * D2;
+            if (eta != 0.0)
+                x = x + (run.option("s_noise", 1.0) * sgt * std::sqrt(eta * (std::exp(2.0 * h) - 1.0))) * run.noise();
         } else {
             const Number H = (1.0 + eta) * h, e = 1.0 - std::exp(-H);
             x = (sgt / sg0 * std::exp(-eta * h)) * x + (at * e) * m[i];
@@ -273,13 +267,14 @@ inline std::vector<Number> solve(std::vector<std::vector<Number>> A, std::vector
 
 struct UniPC {
     Run& run;
+    bool noise;             // predictions of the noise, not of the data
     std::vector<Sample> m;  // newest last, index = step
 
     // One update over [sigmas[i], sigmas[i+1]] of the given order; `at_end`, if not null, is the prediction at i + 1.
     Sample update(const Sample& x, int i, int order, const Sample* at_end) {
         const Number from = run.sigmas[i], to = run.sigmas[i + 1];
         if (run.zero(i + 1)) return (to / from) * x + (1.0 - to / from) * m[i];
-        const Number h = lambda_of(to) - lambda_of(from), hh = -h, phi1 = std::exp(hh) - 1.0;
+        const Number h = lambda_of(to) - lambda_of(from), hh = noise ? h : -h, phi1 = std::exp(hh) - 1.0;
         const Number B = run.option("bh", 2.0) == 1.0 ? hh : phi1;
         std::vector<Number> rks;
         std::vector<Sample> D1s;
@@ -305,135 +300,30 @@ struct UniPC {
         }
         const bool shortcut = at_end ? order == 1 : order == 2;
         const std::vector<Number> rho = shortcut ? std::vector<Number>{0.5L} : solve(R, b);
-        Sample z = (to / from) * x - phi1 * m[i];
-        for (std::size_t j = 0; j < n; ++j) z = z - (B * rho[j]) * D1s[j];
+        const Number scale = noise ? to : Number(1);
+        Sample z = (noise ? Number(1) : to / from) * x - (scale * phi1) * m[i];
+        for (std::size_t j = 0; j < n; ++j) z = z - (scale * B * rho[j]) * D1s[j];
         return z;
     }
 };
 
 inline Sample unipc(Run& run, Sample x) {
     const int highest = static_cast<int>(run.option("order", 2)), S = run.steps();
-    UniPC u{run, {}};
+    UniPC u{run, run.option("predict_x0", 1.0) == 0.0, {}};
     Sample last;
     int last_order = 1;
     for (int i = 0; i < S; ++i) {
-        const Sample prediction = run.denoise(x, run.sigmas[i]);
-        if (i > 0 && run.option("corrector", 1.0) != 0.0) x = u.update(last, i - 1, last_order, &prediction);
+        const Sample clean = run.denoise(x, run.sigmas[i]);
+        const Sample prediction = u.noise ? run.slope(x, clean, run.sigmas[i]) : clean;
+        const bool listed = std::count(run.disable_corrector.begin(), run.disable_corrector.end(), i - 1) > 0;
+        if (i > 0 && run.option("corrector", 1.0) != 0.0 && !listed)
+            x = u.update(last, i - 1, last_order, &prediction);
         u.m.push_back(prediction);
         int order = highest;
         if (run.option("lower_order_final", 1.0) != 0.0) order = std::min(order, S - i);
         last_order = std::min(order, i + 1);
         last = x;
         x = u.update(x, i, last_order, nullptr);
-    }
-    return x;
-}
-
-// Gauss-Legendre, 16 points on each of 8 panels: for integrals of polynomials and of polynomials in a logarithm.
-inline Number integrate(const std::function<Number(Number)>& f, const Number& a, const Number& b) {
-    constexpr int n = 16, panels = 8;
-    static std::vector<long double> node, weight;
-    if (node.empty())
-        for (int i = 0; i < n; ++i) {
-            long double z = std::cos(3.14159265358979323846264338327950288L * (i + 0.75L) / (n + 0.5L)), slope = 0;
-            for (int it = 0; it < 60; ++it) {
-                long double p0 = 1, p1 = z;
-                for (int k = 2; k <= n; ++k) {
-                    const long double p2 = ((2 * k - 1) * z * p1 - (k - 1) * p0) / k;
-                    p0 = p1;
-                    p1 = p2;
-                }
-                slope = n * (z * p1 - p0) / (z * z - 1);
-                z -= p1 / slope;
-            }
-            node.push_back(z);
-            weight.push_back(2 / ((1 - z * z) * slope * slope));
-        }
-    Number sum = 0;
-    const Number half = (b - a) / (2.0L * panels);
-    for (int panel = 0; panel < panels; ++panel)
-        for (int i = 0; i < n; ++i) sum += weight[i] * half * f(a + half * (2.0L * panel + 1.0L + node[i]));
-    return sum;
-}
-
-// x' = x + sum_j (integral over rho of the Lagrange polynomial in `map`(rho)) e_j.
-inline Sample adams(Run& run, Sample x, bool logarithmic, int highest, double lower_default) {
-    std::vector<Sample> e;
-    for (int i = 0; i < run.steps(); ++i) {
-        const Number from = run.sigmas[i], to = run.sigmas[i + 1];
-        e.push_back(run.slope(x, run.denoise(x, from), from));
-        const int order =
-            logarithmic ? multistep_order(run, i, highest, lower_default) : std::min(highest, i + 1);
-        const auto map = [&](const Number& rho) { return logarithmic ? std::log(rho) : rho; };
-        Sample change;
-        for (int j = 0; j < order; ++j) {
-            const auto lagrange = [&](const Number& u) {
-                Number product = 1;
-                for (int k = 0; k < order; ++k)
-                    if (k != j)
-                        product *= (u - map(run.sigmas[i - k])) / (map(run.sigmas[i - j]) - map(run.sigmas[i - k]));
-                return product;
-            };
-            Number c;
-            if (!logarithmic) {
-                c = integrate(lagrange, from, to);
-            } else {
-                // rho = e^u; from level 0 the integrand has died out 60 steps of u below.
-                const Number low = run.zero(i + 1) ? std::log(from) - 60.0L : std::log(to);
-                c = integrate([&](const Number& u) { return lagrange(u) * std::exp(u); }, std::log(from), low);
-            }
-            change = change + c * e[i - j];
-        }
-        x = x + change;
-    }
-    return x;
-}
-
-inline Sample adams_bashforth(const std::vector<Sample>& e, int highest) {
-    const int order = std::min<int>(highest, static_cast<int>(e.size()));
-    const Sample* p = &e.back();
-    switch (order) {
-        case 1: return p[0];
-        case 2: return 0.5 * (3.0 * p[0] - p[-1]);
-        case 3: return Number(1.0L / 12) * (23.0 * p[0] - 16.0 * p[-1] + 5.0 * p[-2]);
-        default: return Number(1.0L / 24) * (55.0 * p[0] - 59.0 * p[-1] + 37.0 * p[-2] - 9.0 * p[-3]);
-    }
-}
-
-inline Sample ipndm(Run& run, Sample x) {
-    std::vector<Sample> e;
-    for (int i = 0; i < run.steps(); ++i) {
-        e.push_back(run.slope(x, run.denoise(x, run.sigmas[i]), run.sigmas[i]));
-        x = x + (run.sigmas[i + 1] - run.sigmas[i]) * adams_bashforth(e, static_cast<int>(run.option("order", 4)));
-    }
-    return x;
-}
-
-// diffusers' PNDMScheduler with skip_prk_steps: the second level is visited twice.
-inline Sample plms(Run& run, Sample x) {
-    const int S = run.steps();
-    std::vector<int> visits;
-    for (int i = 0; i < S; ++i) {
-        visits.push_back(i);
-        if (i == 1) visits.push_back(i);
-    }
-    std::vector<Sample> e;
-    Sample kept;
-    for (std::size_t counter = 0; counter < visits.size(); ++counter) {
-        int from = visits[counter], to = from + 1;
-        const Sample now = run.slope(x, run.denoise(x, run.sigmas[from]), run.sigmas[from]);
-        Sample used;
-        if (counter == 1) {
-            from = 0;
-            to = 1;
-            used = 0.5 * (now + e.back());
-            x = kept;
-        } else {
-            e.push_back(now);
-            if (counter == 0) kept = x;
-            used = adams_bashforth(e, static_cast<int>(run.option("order", 4)));
-        }
-        x = x + (run.sigmas[to] - run.sigmas[from]) * used;
     }
     return x;
 }
@@ -462,11 +352,12 @@ inline Sample sample(const std::string& name, Run& run) {
     if (name == "dpmpp_2m_sde_heun") return dpm_multistep(run, x, order(2), 1.0, 1.0, 0.0, false);
     if (name == "dpmpp_3m_sde") return dpm_multistep(run, x, order(3), 1.0, 1.0, 0.0, false);
     if (name == "dpm_multistep") return dpm_multistep(run, x, order(2), 0.0, 0.0, 1.0, true);
+    if (name == "dpm_multistep_sde") return dpm_multistep(run, x, order(2), 0.0, 1.0, 1.0, true);
     if (name == "unipc") return unipc(run, x);
     if (name == "deis") return adams(run, x, true, order(2), 1.0);
     if (name == "lms") return adams(run, x, false, order(4), 0.0);
     if (name == "ipndm") return ipndm(run, x);
-    if (name == "plms") return plms(run, x);
+    if (name == "plms") return run.option("skip_prk_steps", 1.0) == 0.0 ? pndm(run, x) : plms(run, x);
     return {};
 }
 

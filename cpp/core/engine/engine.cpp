@@ -27,7 +27,7 @@ std::string check(const SolverSpec& spec, const LevelsView& levels) {
     std::ostringstream text;
     if (levels.steps() < 1) {
         text << "a schedule needs at least one step";
-    } else if (row.needs_noise_at_end && levels.last() == 0.0) {
+    } else if ((row.needs_noise_at_end || spec.predict_x0 == 0.0) && levels.last() == 0.0) {
         text << "sampler '" << row.name << "' predicts the noise and cannot step to level 0: "
              << "end the schedule at a positive sigma_min";
     } else if (!spec.eta_steps.empty() && static_cast<std::ptrdiff_t>(spec.eta_steps.size()) != levels.steps()) {

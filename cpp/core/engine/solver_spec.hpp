@@ -17,6 +17,8 @@ struct SolverSpec {
     double heun = 0.0;               // solver_type: 0 midpoint, 1 heun
     double bh = 2.0;                 // UniPC: B(h) = h (1) or e^h - 1 (2)
     double corrector = 1.0;          // UniPC: 1 predictor and corrector, 0 predictor only
+    std::vector<int> disable_corrector;  // UniPC: steps (from 0) that are not corrected
+    double predict_x0 = 1.0;         // UniPC: 1 on predictions of the data, 0 of the noise
     double lower_order_final = 0.0;  // fewer-than-15-step runs end with lower orders (diffusers)
     double euler_at_final = 0.0;     // the last step is first order
     double s_churn = 0.0, s_tmin = 0.0;
@@ -25,6 +27,8 @@ struct SolverSpec {
     double r = 0.5;                  // place of the inner evaluation of 2S and SDE, as a share of the step in log sigma
     double brownian = 1.0;           // dpmpp_sde: the two noises of a step come from one Brownian path (k-diffusion)
     double diffusers_d2 = 0.0;       // dpmpp_3m_sde: the sign diffusers uses in the third-order coefficient
+    double diffusers_churn = 0.0;    // ddim: the noise is predicted before the churn, as diffusers' Euler does
+    double skip_prk_steps = 1.0;     // plms: 0 starts with three Runge-Kutta steps over two levels each
 };
 
 // One option as users see it.

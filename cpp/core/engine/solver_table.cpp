@@ -71,7 +71,8 @@ SolverRow row(const char* name, std::vector<std::string> aliases, Options option
 std::vector<SolverRow> make_table() {
     using namespace solvers;
     return {
-        row<Ancestral>("ddim", {"euler"}, with_churn({eta(0.0)})),
+        row<Ancestral>("ddim", {"euler"},
+                       with_churn({eta(0.0), flag("diffusers_churn", &SolverSpec::diffusers_churn, false)})),
         row<Ancestral>("ddpm", {"euler_ancestral"}, {eta(1.0), s_noise()}),
         row<Heun>("heun", {"edm"}, with_churn({})),
         row<Heun>("edm_stochastic", {"heun_churn"}, with_churn({}, 40.0, 0.05, 50.0, 1.003)),
@@ -94,12 +95,15 @@ std::vector<SolverRow> make_table() {
                                        flag("diffusers_d2", &SolverSpec::diffusers_d2, false)},
                                       false)),
         row<DpmMultistep>("dpm_multistep", {"dpm_solver"}, multistep({order(2, 3), heun(false)}, true), true),
+        row<DpmMultistep>("dpm_multistep_sde", {"sde_dpm_solver"},
+                          multistep({order(2, 2), eta(1.0), s_noise(), heun(false)}, true), true),
         row<UniPC>("unipc", {"uni_pc"},
                    {order(2, 3), integer("bh", &SolverSpec::bh, 2.0, 1.0, 2.0),
-                    flag("corrector", &SolverSpec::corrector, true), lower_order_final(true)}),
+                    flag("corrector", &SolverSpec::corrector, true),
+                    flag("predict_x0", &SolverSpec::predict_x0, true), lower_order_final(true)}),
         row<Deis>("deis", {}, multistep({order(2, 4)}, true)),
         row<Ipndm>("ipndm", {}, {order(4, 4)}),
-        row<Plms>("plms", {"pndm"}, {order(4, 4)}),
+        row<Plms>("plms", {"pndm"}, {order(4, 4), flag("skip_prk_steps", &SolverSpec::skip_prk_steps, true)}),
         row<Lms>("lms", {}, {order(4, 4)}),
     };
 }

@@ -100,6 +100,7 @@ private:
 struct Carry {
     Register y = 0;
     Register kept = 0;             // a sample to which a later step returns
+    Register partial = 0;          // a sum of predictions that a later step completes
     std::array<Register, 4> past{};  // predictions, newest first
     int seen = 0;
 

@@ -22,8 +22,12 @@ def ipndm(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, *, order: int
     return _adams(denoise, y, sigmas, lambda k: min(int(order), k + 1), _equal_steps)
 
 
-def plms(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, *, order: int = 4) -> Any:
-    """iPNDM with a Heun step to start, whose second slope is forgotten (PNDM without Runge-Kutta)."""
+def plms(
+    denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, *, order: int = 4, skip_prk_steps: bool = True
+) -> Any:
+    """iPNDM with a Heun step to start, whose second slope is forgotten, or with three Runge-Kutta steps (PNDM)."""
+    if not skip_prk_steps:
+        return _pndm(denoise, y, sigmas, order)
     if len(sigmas) == 2:
         return ipndm(denoise, y, sigmas, noise, order=order)
     first = (y - denoise(y, sigmas[0])) * (1 / sigmas[0])
@@ -32,6 +36,38 @@ def plms(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, *, order: int 
     y = y + ((sigmas[1] - sigmas[0]) / 2) * (first + there)
     return _adams(
         denoise, y, sigmas[1:], lambda k: min(int(order), k + 2), _equal_steps, [first], [sigmas[0]]
+    )
+
+
+def _pndm(denoise: Denoise, y: Any, sigmas: Numbers, order: int) -> Any:
+    """Liu et al., arXiv 2202.09778, Algorithm 2, on slopes d y / d sigma, which make its transfer map Euler's step.
+
+    A Runge-Kutta step goes over two levels, the first its middle; it needs a slope at its end, so not at level 0.
+    """
+    slopes: list[Any] = []
+    start, last = 0, len(sigmas) - (2 if sigmas[-1] == 0 else 1)
+
+    def slope(at: Any, level: Any) -> Any:
+        return (at - denoise(at, level)) * (1 / level)
+
+    while start < 6 and start + 2 <= last:
+        first, middle, end = sigmas[start : start + 3]
+        k1 = slope(y, first)
+        k2 = slope(y + (middle - first) * k1, middle)
+        k3 = slope(y + (middle - first) * k2, middle)
+        k4 = slope(y + (end - first) * k3, end)
+        y = y + ((end - first) / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+        slopes.insert(0, k1)
+        start += 2
+    known = len(slopes)
+    return _adams(
+        denoise,
+        y,
+        sigmas[start:],
+        lambda k: min(int(order), known + k + 1),
+        _equal_steps,
+        slopes,
+        [sigmas[2 * k] for k in reversed(range(known))],
     )
 
 

@@ -109,8 +109,14 @@ def dpm_multistep(
     heun: bool = False,
     lower_order_final: bool = True,
     euler_at_final: bool = False,
+    eta: float = 0.0,
+    s_noise: float = 1.0,
 ) -> Any:
-    """DPM-Solver multistep on noise predictions, variance-preserving; Lu et al., arXiv 2206.00927."""
+    """DPM-Solver multistep on noise predictions, variance-preserving; Lu et al., arXiv 2206.00927.
+
+    With `eta` it integrates dy = -(1 + eta) sigma e dlambda + sqrt(2 eta) sigma dw, e extrapolated, in y = x / alpha;
+    eta = 1 is SDE-DPM-Solver, arXiv 2211.01095, section 5.
+    """
     past: list[Any] = []
     for k in range(len(sigmas) - 1):
         past.append((y - denoise(y, sigmas[k])) * (1 / sigmas[k]))
@@ -119,15 +125,23 @@ def dpm_multistep(
         fn, h = functions(sigmas[k]), steps[0]
         alpha_s, _, _ = signal(sigmas[k])
         alpha_t, sigma_t, _ = signal(sigmas[k + 1])
-        x = (alpha_t / alpha_s) * (alpha_s * y) - (sigma_t * fn.expm1(h)) * past[-1]
+        drift = sigma_t + eta * sigma_t
+        x = (alpha_t / alpha_s) * (alpha_s * y) - (drift * fn.expm1(h)) * past[-1]
         if used > 1:
             first, second = differences(past, steps, used)
             midpoint = used == 2 and not heun
-            x = x - (sigma_t * (fn.expm1(h) / 2 if midpoint else fn.expm1(h) / h - 1)) * first
+            x = x - (drift * (fn.expm1(h) / 2 if midpoint else fn.expm1(h) / h - 1)) * first
             if used == 3:
-                x = x - (sigma_t * ((fn.expm1(h) - h) / (h * h) - 0.5)) * second
+                x = x - (drift * ((fn.expm1(h) - h) / (h * h) - 0.5)) * second
+        if eta > 0:
+            x = x + noise() * (sigma_t * fn.sqrt(eta * fn.expm1(2 * h)) * s_noise)
         y = x * (1 / alpha_t)
     return y
+
+
+def dpm_multistep_sde(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, **options: Any) -> Any:
+    """SDE-DPM-Solver multistep on noise predictions: eta = 1."""
+    return dpm_multistep(denoise, y, sigmas, noise, **{"eta": 1.0, **options})
 
 
 def dpmpp_2m_sde(

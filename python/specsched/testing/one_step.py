@@ -28,12 +28,18 @@ def ddim(
     s_tmin: float = 0.0,
     s_tmax: float = float("inf"),
     s_noise: float = 1.0,
+    diffusers_churn: bool = False,
 ) -> Any:
-    """DDIM (eta = 0, Euler) to DDPM (eta = 1, Euler ancestral); Song et al., arXiv 2010.02502, eq. 12."""
+    """DDIM (eta = 0, Euler) to DDPM (eta = 1, Euler ancestral); Song et al., arXiv 2010.02502, eq. 12.
+
+    `diffusers_churn` takes the slope before the churn.
+    """
     for now, then in pairwise(sigmas):
+        before = y
         y, raised = _churn(y, now, len(sigmas) - 1, noise, (s_churn, s_tmin, s_tmax, s_noise))
         down, up = ancestral(raised, then, eta)
-        y = y + (y - denoise(y, raised)) / raised * (down - raised)
+        seen, level = (before, now) if diffusers_churn else (y, raised)
+        y = y + (seen - denoise(seen, level)) / level * (down - raised)
         if eta > 0:
             y = y + noise() * (up * s_noise)
     return y

@@ -10,7 +10,15 @@ import numpy as np
 from ._numbers import Numbers, functions, numbers, precision, zeros
 from .adams import deis, ipndm, lms, plms
 from .literal import Moments, process_levels
-from .multistep import dpm_multistep, dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_3m, dpmpp_3m_sde
+from .multistep import (
+    dpm_multistep,
+    dpm_multistep_sde,
+    dpmpp_2m,
+    dpmpp_2m_sde,
+    dpmpp_2m_sde_heun,
+    dpmpp_3m,
+    dpmpp_3m_sde,
+)
 from .one_step import ddim, ddpm, dpm_2, dpm_2_ancestral, edm_stochastic, heun
 from .single_step import dpmpp_2s, dpmpp_2s_ancestral, dpmpp_sde, dpmpp_singlestep
 from .unipc import unipc
@@ -34,6 +42,7 @@ SAMPLERS: dict[str, Callable[..., Any]] = {
         dpmpp_2m_sde_heun,
         dpmpp_3m_sde,
         dpm_multistep,
+        dpm_multistep_sde,
         unipc,
         deis,
         ipndm,

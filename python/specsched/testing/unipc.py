@@ -1,11 +1,12 @@
 """UniPC: a predictor and a corrector that reuses the evaluation of the next step.
 
 W. Zhao, L. Bai, Y. Rao, J. Zhou, J. Lu, "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of
-Diffusion Models", arXiv 2302.04867, Algorithms 5-8 (data prediction).
+Diffusion Models", arXiv 2302.04867, Algorithms 5-8 (data prediction) and 1-4 (noise prediction).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ._numbers import Numbers, functions
@@ -22,22 +23,29 @@ def unipc(
     order: int = 2,
     bh: int = 2,
     corrector: bool = True,
+    predict_x0: bool = True,
+    disable_corrector: Collection[int] = (),
     lower_order_final: bool = True,
 ) -> Any:
-    """UniPC of order 1 to 3 with B(h) = h (bh = 1) or e^h - 1 (bh = 2), in variance-preserving variables."""
+    """UniPC of order 1 to 3 with B(h) = h (bh = 1) or e^h - 1 (bh = 2), in variance-preserving variables.
+
+    The steps in `disable_corrector`, counted from 0, are not corrected.
+    """
     steps = len(sigmas) - 1
     past: list[Any] = []
     before: Any = None
     for k in range(steps):
-        prediction = denoise(y, sigmas[k])
-        if corrector and k > 0:
+        clean = denoise(y, sigmas[k])
+        prediction = clean if predict_x0 else (y - clean) * (1 / sigmas[k])
+        if corrector and k > 0 and k - 1 not in disable_corrector:
             used = _order(k - 1, steps, order, lower_order_final)
-            y = _update(before, [*past, prediction], sigmas[: k + 1], used, bh, correct=True)
+            y = _update(before, [*past, prediction], sigmas[: k + 1], used, (bh, predict_x0), correct=True)
         past.append(prediction)
         if sigmas[k + 1] == 0:
             return past[-1]
         before = y
-        y = _update(y, past, sigmas[: k + 2], _order(k, steps, order, lower_order_final), bh, correct=False)
+        used = _order(k, steps, order, lower_order_final)
+        y = _update(y, past, sigmas[: k + 2], used, (bh, predict_x0), correct=False)
     return y
 
 
@@ -47,7 +55,9 @@ def _order(k: int, steps: int, order: float, lower_order_final: bool) -> int:
     return min(low, steps - k) if lower_order_final else low
 
 
-def _update(y: Any, past: list[Any], sigmas: Numbers, order: int, bh: int, *, correct: bool) -> Any:
+def _update(
+    y: Any, past: list[Any], sigmas: Numbers, order: int, form: tuple[int, bool], *, correct: bool
+) -> Any:
     """One step from sigmas[-2] to sigmas[-1]; `past` ends at sigmas[-2], or at sigmas[-1] to correct."""
     fn = functions(sigmas[-1])
     alpha_s, sigma_s, lambda_s = signal(sigmas[-2])
@@ -60,14 +70,19 @@ def _update(y: Any, past: list[Any], sigmas: Numbers, order: int, bh: int, *, co
     if correct:
         nodes.append(h / h)
         slopes.append(past[-1] - origin)
-    b_h = -h if bh == 1 else fn.expm1(-h)
-    x = (sigma_t / sigma_s) * (alpha_s * y) - (alpha_t * fn.expm1(-h)) * origin
-    for weight, slope in zip(_weights(nodes, -h, b_h, correct), slopes, strict=True):
-        x = x - (alpha_t * b_h * weight) * slope
+    bh, predict_x0 = form
+    if predict_x0:
+        hh, keep, scale = -h, sigma_t / sigma_s, alpha_t
+    else:
+        hh, keep, scale = h, alpha_t / alpha_s, sigma_t
+    b_h = hh if bh == 1 else fn.expm1(hh)
+    x = keep * (alpha_s * y) - (scale * fn.expm1(hh)) * origin
+    for weight, slope in zip(_weights(nodes, hh, b_h), slopes, strict=True):
+        x = x - (scale * b_h * weight) * slope
     return x * (1 / alpha_t)
 
 
-def _weights(nodes: list[Any], hh: Any, b_h: Any, correct: bool) -> list[Any]:
+def _weights(nodes: list[Any], hh: Any, b_h: Any) -> list[Any]:
     """Solve sum_j weight_j node_j^(i-1) = b_i; a single weight is 1/2, as published."""
     if not nodes:
         return []

@@ -1,4 +1,4 @@
-// DPM-Solver multistep, orders 1-3: DPM-Solver++ (data prediction, ODE and SDE) and DPM-Solver (noise prediction).
+// DPM-Solver multistep, orders 1-3: DPM-Solver++ (data prediction) and DPM-Solver (noise prediction), ODE and SDE.
 #pragma once
 
 #include "core/engine/solvers/formulas.hpp"
@@ -87,20 +87,21 @@ private:
     }
 };
 
-// The same with predictions of the noise: y' = y - (r - r') e_0 - ...
+// The same with predictions of the noise: y' = y - (1 + eta) ((r - r') e_0 + ...) + noise.
 struct DpmMultistep {
     template <class T>
     static void step(const Step<T>& at, Tape<T>& tape, Carry& carry) {
         const T &from = at.now(), &to = at.next();
         carry.remember(tape.predict_noise(carry.y, from));
         const int order = multistep_order(at);
-        const T base = to - from;
+        const T share = T(1.0) + at.eta, base = share * (to - from);
         T c1(0.0), c2(0.0), h(0.0);
         if (order > 1) h = log_step(from, to);
         if (order == 2 && at.spec.heun == 0.0) c1 = T(0.5) * base;
-        if (order == 3 || (order == 2 && at.spec.heun != 0.0)) c1 = -(to * h * phi(2, h));
-        if (order == 3) c2 = -(to * h * phi(3, h));
-        carry.y = multistep_update(at, tape, carry, order, h, T(1.0), base, c1, c2, T(0.0));
+        if (order == 3 || (order == 2 && at.spec.heun != 0.0)) c1 = -(share * to * h * phi(2, h));
+        if (order == 3) c2 = -(share * to * h * phi(3, h));
+        const T noise = at.eta * (from * from - to * to) * T(at.spec.s_noise * at.spec.s_noise);
+        carry.y = multistep_update(at, tape, carry, order, h, T(1.0), base, c1, c2, noise);
     }
 };
 

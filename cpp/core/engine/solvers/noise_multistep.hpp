@@ -93,19 +93,61 @@ struct Ipndm {
     }
 };
 
-// PNDM without its Runge-Kutta start: the first step is a Heun step, whose second slope is not kept.
+// PNDM. Without its Runge-Kutta start the first step is a Heun step, whose second slope is not kept; with it, the first
+// three steps are Runge-Kutta steps over two levels each, the first of which is their middle.
 struct Plms {
     template <class T>
     static void step(const Step<T>& at, Tape<T>& tape, Carry& carry) {
+        const bool skip = at.spec.skip_prk_steps != 0.0;
+        if (!skip && runge_kutta(at)) {
+            if (at.index % 2 == 0)
+                first_half(at, tape, carry);
+            else
+                second_half(at, tape, carry);
+            return;
+        }
         carry.remember(tape.predict_noise(carry.y, at.now()));
         const Register next = adams_bashforth_step(at, tape, carry);
-        if (at.index > 0 || at.steps == 1) {
+        if (!skip || at.index > 0 || at.steps == 1) {
             carry.y = next;
             return;
         }
         const Register slope = tape.predict_noise(next, at.next());
         const T half = (at.next() - at.now()) * T(0.5);
         carry.y = tape.combine({{carry.y, T(1.0)}, {carry.past[0], half}, {slope, half}});
+    }
+
+private:
+    // Whether the step belongs to a Runge-Kutta step: its pair must be whole, and end where there is noise to predict.
+    template <class T>
+    static bool runge_kutta(const Step<T>& at) {
+        const int end = at.index - at.index % 2 + 2;
+        return end <= 6 && (at.ends_at_zero ? end < at.steps : end <= at.steps);
+    }
+
+    // To the middle, with the slope of the start and again with the slope there; only the former counts as history.
+    template <class T>
+    static void first_half(const Step<T>& at, Tape<T>& tape, Carry& carry) {
+        const T length = at.next() - at.now();
+        carry.kept = carry.y;
+        carry.remember(tape.predict_noise(carry.y, at.now()));
+        const Register trial = tape.combine({{carry.kept, T(1.0)}, {carry.past[0], length}});
+        const Register slope = tape.predict_noise(trial, at.next());
+        carry.partial = tape.combine({{carry.past[0], T(1.0 / 6.0)}, {slope, T(1.0 / 3.0)}});
+        carry.y = tape.combine({{carry.kept, T(1.0)}, {slope, length}});
+    }
+
+    // From the start again, over both levels.
+    template <class T>
+    static void second_half(const Step<T>& at, Tape<T>& tape, Carry& carry) {
+        const T length = at.next() - at.back(1);
+        const Register middle = tape.predict_noise(carry.y, at.now());
+        const Register trial = tape.combine({{carry.kept, T(1.0)}, {middle, length}});
+        const Register end = tape.predict_noise(trial, at.next());
+        carry.y = tape.combine({{carry.kept, T(1.0)},
+                                {carry.partial, length},
+                                {middle, length * T(1.0 / 3.0)},
+                                {end, length * T(1.0 / 6.0)}});
     }
 };
 
