@@ -30,8 +30,7 @@ bool DenseObjective::newton_step(const Groups& groups, const VectorXd& gradient,
     for (Index i = 0; i < n; ++i)
         for (Index j = 0; j < n; ++j)
             if (groups.of_level(i) >= 0 && groups.of_level(j) >= 0)
-                reduced(groups.of_level(i), groups.of_level(j)) += hessian_(i, j);
-    reduced.diagonal().array() += damping;
+                reduced(groups.of_level(i), groups.of_level(j)) += hessian_(i, j) + (i == j ? damping : 0.0);
     const Eigen::LLT<MatrixXd> factor(reduced);
     if (factor.info() != Eigen::Success) return false;
     const VectorXd z = factor.solve(-groups.reduce(gradient));

@@ -16,6 +16,9 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+constexpr Index few_levels = 32;       // up to here damping by the identity finds the way
+constexpr double least_spring = 1e-3;  // share of their stiffness below which the springs have no effect
+
 // Derivatives of one pair's term by the logs of its two levels, for all nodes.
 struct PairTerm {
     ArrayXd by_first, by_second, first_first, first_second, second_second;
@@ -162,6 +165,7 @@ void PairwiseObjective::curve(const VectorXd& u) {
     jacobian_ = MatrixXd::Zero(nodes, n);
     diagonal_ = VectorXd::Zero(n);
     off_diagonal_ = VectorXd::Zero(n > 0 ? n - 1 : 0);
+    stiffness_ = VectorXd::Zero(n > few_levels ? n + 1 : 0);
     bend_ = response.bend;
     PairTerm pair;
     for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
@@ -178,6 +182,10 @@ void PairwiseObjective::curve(const VectorXd& u) {
             diagonal_[k] += response.slope.dot(pair.second_second.matrix());
         }
         if (k > 0 && k < n) off_diagonal_[k - 1] = response.slope.dot(pair.first_second.matrix());
+        if (stiffness_.size()) {
+            const ArrayXd& bent = k == 0 ? pair.second_second : k == n ? pair.first_first : pair.first_second;
+            stiffness_[k] = response.slope.cwiseAbs().dot(bent.matrix().cwiseAbs());
+        }
     }
     double sum = 0.0;
     for (Index k = 0; k < n; ++k)
@@ -186,7 +194,32 @@ void PairwiseObjective::curve(const VectorXd& u) {
     if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 
-void PairwiseObjective::dense_hessian(const Groups& groups, MatrixXd& hessian) const {
+double PairwiseObjective::damped(const VectorXd& step) const {
+    if (!stiffness_.size()) return step.squaredNorm();
+    const Index n = step.size();
+    double sum = stiffness_[0] * step[0] * step[0] + stiffness_[n] * step[n - 1] * step[n - 1];
+    for (Index k = 1; k < n; ++k) sum += stiffness_[k] * (step[k] - step[k - 1]) * (step[k] - step[k - 1]);
+    return sum + least_share(n) * scale_ * step.squaredNorm();
+}
+
+double PairwiseObjective::least_damping() const {
+    return stiffness_.size() ? least_spring : least_share(diagonal_.size()) * scale_;
+}
+
+PairwiseObjective::Tridiagonal PairwiseObjective::damped_tridiagonal(double damping) const {
+    Tridiagonal t{diagonal_, off_diagonal_};
+    const Index n = diagonal_.size();
+    if (!stiffness_.size()) {
+        t.diagonal.array() += damping;
+    } else {
+        t.diagonal.array() += damping * (stiffness_.head(n) + stiffness_.tail(n)).array() +
+                              damping * least_share(n) * scale_;
+        t.off_diagonal -= damping * stiffness_.segment(1, n - 1);
+    }
+    return t;
+}
+
+void PairwiseObjective::dense_hessian(const Groups& groups, const Tridiagonal& t, MatrixXd& hessian) const {
     const Index n = groups.levels(), size = padded(groups.count()), nodes = jacobian_.rows();
     MatrixXd rows = MatrixXd::Zero(nodes, size);
     hessian = MatrixXd::Zero(size, size);
@@ -194,19 +227,19 @@ void PairwiseObjective::dense_hessian(const Groups& groups, MatrixXd& hessian) c
         const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
         if (a < 0) continue;
         rows.col(a) += jacobian_.col(k);
-        hessian(a, a) += diagonal_[k];
+        hessian(a, a) += t.diagonal[k];
         if (b < 0) continue;
-        hessian(std::max(a, b), std::min(a, b)) += off_diagonal_[k] * (a == b ? 2.0 : 1.0);
+        hessian(std::max(a, b), std::min(a, b)) += t.off_diagonal[k] * (a == b ? 2.0 : 1.0);
     }
     const MatrixXd columns = rows.transpose(), bent = columns * bend_.asDiagonal();
     kernels().outer_products(columns.data(), bent.data(), size, nodes, hessian.data());
 }
 
 // Only the lower triangle of the Hessian is used.
-bool PairwiseObjective::dense_step(const Groups& groups, const VectorXd& reduced, double damping, VectorXd& z) const {
+bool PairwiseObjective::dense_step(const Groups& groups, const VectorXd& reduced, const Tridiagonal& t,
+                                   VectorXd& z) const {
     MatrixXd hessian;
-    dense_hessian(groups, hessian);
-    hessian.diagonal().array() += damping;
+    dense_hessian(groups, t, hessian);
     const Index count = groups.count();
     const Eigen::LLT<MatrixXd> factor(hessian.topLeftCorner(count, count));
     if (factor.info() != Eigen::Success) return false;
@@ -214,18 +247,18 @@ bool PairwiseObjective::dense_step(const Groups& groups, const VectorXd& reduced
     return z.allFinite();
 }
 
-bool PairwiseObjective::low_rank_step(const Groups& groups, const VectorXd& reduced, double damping,
+bool PairwiseObjective::low_rank_step(const Groups& groups, const VectorXd& reduced, const Tridiagonal& t,
                                       VectorXd& z) const {
     const Index n = groups.levels(), count = groups.count(), nodes = jacobian_.rows(), size = padded(nodes);
     MatrixXd rows = MatrixXd::Zero(size, count);
-    VectorXd diagonal = VectorXd::Constant(count, damping), lower = VectorXd::Zero(count > 0 ? count - 1 : 0);
+    VectorXd diagonal = VectorXd::Zero(count), lower = VectorXd::Zero(count > 0 ? count - 1 : 0);
     for (Index k = 0; k < n; ++k) {
         const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
         if (a < 0) continue;
         rows.col(a).head(nodes) += jacobian_.col(k);
-        diagonal[a] += diagonal_[k];
-        if (b == a) diagonal[a] += 2.0 * off_diagonal_[k];
-        if (b > a) lower[a] = off_diagonal_[k];
+        diagonal[a] += t.diagonal[k];
+        if (b == a) diagonal[a] += 2.0 * t.off_diagonal[k];
+        if (b > a) lower[a] = t.off_diagonal[k];
     }
     if (!factor_tridiagonal(diagonal, lower)) return false;
     MatrixXd solved = rows;  // rows of J T^-1
@@ -250,7 +283,8 @@ bool PairwiseObjective::newton_step(const Groups& groups, const VectorXd& gradie
     const VectorXd reduced = groups.reduce(gradient);
     VectorXd z;
     const bool small = groups.count() <= 3 * jacobian_.rows();
-    if (!(small ? dense_step(groups, reduced, damping, z) : low_rank_step(groups, reduced, damping, z))) return false;
+    const Tridiagonal t = damped_tridiagonal(damping);
+    if (!(small ? dense_step(groups, reduced, t, z) : low_rank_step(groups, reduced, t, z))) return false;
     step = groups.expand(z);
     return true;
 }

@@ -7,24 +7,33 @@
 
 namespace specsched {
 
+// For more than a few levels damping is by springs between neighbours: a damping of every level alone would hold back the
+// soft motions of all levels together, on which the loss depends most.
 class PairwiseObjective : public Objective {
   public:
     using Objective::Objective;
     void curve(const Eigen::VectorXd& u) override;
     bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
                      Eigen::VectorXd& step) const override;
-    double curvature_scale() const override { return scale_; }
+    double damped(const Eigen::VectorXd& step) const override;
+    double least_damping() const override;
 
   private:
-    void dense_hessian(const Groups& groups, Eigen::MatrixXd& hessian) const;
-    bool dense_step(const Groups& groups, const Eigen::VectorXd& reduced, double damping, Eigen::VectorXd& z) const;
-    bool low_rank_step(const Groups& groups, const Eigen::VectorXd& reduced, double damping,
+    struct Tridiagonal {
+        Eigen::VectorXd diagonal, off_diagonal;
+    };
+    Tridiagonal damped_tridiagonal(double damping) const;
+    void dense_hessian(const Groups& groups, const Tridiagonal& t, Eigen::MatrixXd& hessian) const;
+    bool dense_step(const Groups& groups, const Eigen::VectorXd& reduced, const Tridiagonal& t,
+                    Eigen::VectorXd& z) const;
+    bool low_rank_step(const Groups& groups, const Eigen::VectorXd& reduced, const Tridiagonal& t,
                        Eigen::VectorXd& z) const;
 
     Eigen::MatrixXd jacobian_;     // nodes x levels: d theta / d u
     Eigen::VectorXd bend_;         // loss'' by theta, per node
     Eigen::VectorXd diagonal_;     // tridiagonal part
     Eigen::VectorXd off_diagonal_;
+    Eigen::VectorXd stiffness_;    // of the springs between neighbours that damp; empty: damping by the identity
     double scale_ = 1.0;
 };
 
