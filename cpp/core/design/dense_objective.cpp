@@ -24,7 +24,7 @@ void DenseObjective::curve(const VectorXd& u) {
 }
 
 bool DenseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping,
-                                 VectorXd& step) const {
+                                 VectorXd& step) {
     const Index n = groups.levels(), count = groups.count();
     MatrixXd reduced = MatrixXd::Zero(count, count);
     for (Index i = 0; i < n; ++i)

@@ -10,7 +10,7 @@ class DenseObjective : public Objective {
     using Objective::Objective;
     void curve(const Eigen::VectorXd& u) override;
     bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
-                     Eigen::VectorXd& step) const override;
+                     Eigen::VectorXd& step) override;
     double least_damping() const override { return least_share(hessian_.rows()) * scale_; }
 
   private:

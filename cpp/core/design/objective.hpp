@@ -32,7 +32,7 @@ class Objective {
     virtual void curve(const Eigen::VectorXd& u) = 0;
     // Solves (Hessian + damping M) step = -gradient over the groups; false unless the matrix is positive definite.
     virtual bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
-                             Eigen::VectorXd& step) const = 0;
+                             Eigen::VectorXd& step) = 0;
     // M, the matrix of the damping, is the identity unless the objective knows a better one: step^T M step.
     virtual double damped(const Eigen::VectorXd& step) const { return step.squaredNorm(); }
     // Below it a damping has no effect.

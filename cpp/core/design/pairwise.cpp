@@ -19,36 +19,37 @@ using Eigen::VectorXd;
 constexpr Index few_levels = 32;       // up to here damping by the identity finds the way
 constexpr double least_spring = 1e-3;  // share of their stiffness below which the springs have no effect
 
-// Derivatives of one pair's term by the logs of its two levels, for all nodes.
+// Derivatives of one pair's term by the logs of its two levels, for all nodes; made once, filled for every pair.
 struct PairTerm {
     ArrayXd by_first, by_second, first_first, first_second, second_second;
+    ArrayXd s, t, f;  // intermediate results
 };
 
 // DDIM: theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2).
 void ddim_pair(const ArrayXd& lambda, double r, double next, PairTerm& out) {
-    const ArrayXd a = r * next / (lambda + r * next);
-    const ArrayXd b = r * r / (lambda + r * r);
-    const ArrayXd bent = a * (1.0 - a);
-    out.by_first = a - 2.0 * b;
-    out.by_second = a;
-    out.first_first = bent - 4.0 * b * (1.0 - b);
-    out.first_second = bent;
-    out.second_second = bent;
+    const double product = r * next, square = r * r;
+    out.by_second = product / (lambda + product);
+    out.t = square / (lambda + square);
+    out.first_second = out.by_second * (1.0 - out.by_second);
+    out.second_second = out.first_second;
+    out.by_first = out.by_second - 2.0 * out.t;
+    out.first_first = out.first_second - 4.0 * out.t * (1.0 - out.t);
 }
 
 // DDPM: theta = v, the pair's term is factor * f, log f = 2 log(x - x') - log x - log(lambda + x) - 2 log(lambda + x').
 void ddpm_pair(const ArrayXd& lambda, const ArrayXd& factor, double r, double next, PairTerm& out) {
     const double x = r * r, y = next * next, gap = (r - next) * (r + next);
-    const ArrayXd t = 1.0 / (lambda + x), s = 1.0 / (lambda + y);
-    const ArrayXd f = factor * (gap * (gap / x)) * t * s * s;
+    out.t = 1.0 / (lambda + x);
+    out.s = 1.0 / (lambda + y);
+    out.f = factor * (gap * (gap / x)) * out.t * out.s * out.s;
     const double cross = 8.0 * (x / gap) * (y / gap);
-    const ArrayXd by_first = 4.0 * x / gap - 2.0 - 2.0 * x * t;
-    const ArrayXd by_second = -4.0 * y / gap - 4.0 * y * s;
-    out.by_first = f * by_first;
-    out.by_second = f * by_second;
-    out.first_first = f * (by_first.square() - cross - 4.0 * x * lambda * t.square());
-    out.first_second = f * (by_first * by_second + cross);
-    out.second_second = f * (by_second.square() - cross - 8.0 * y * lambda * s.square());
+    out.by_first = 4.0 * x / gap - 2.0 - 2.0 * x * out.t;
+    out.by_second = -4.0 * y / gap - 4.0 * y * out.s;
+    out.first_first = out.f * (out.by_first.square() - cross - 4.0 * x * lambda * out.t.square());
+    out.first_second = out.f * (out.by_first * out.by_second + cross);
+    out.second_second = out.f * (out.by_second.square() - cross - 8.0 * y * lambda * out.s.square());
+    out.by_first *= out.f;
+    out.by_second *= out.f;
 }
 
 // Slope and bend of the loss term by theta, given the output moments as they depend on theta.
@@ -108,17 +109,18 @@ bool factor_tridiagonal(VectorXd& diagonal, VectorXd& lower) {
     return true;
 }
 
-// Solves for every row of `rows` at once (each row is one right-hand side).
-void solve_tridiagonal_rows(const VectorXd& diagonal, const VectorXd& lower, MatrixXd& rows) {
-    const Index n = diagonal.size();
-    for (Index k = 1; k < n; ++k) rows.col(k) -= lower[k - 1] * rows.col(k - 1);
-    for (Index k = 0; k < n; ++k) rows.col(k) /= diagonal[k];
-    for (Index k = n - 1; k > 0; --k) rows.col(k - 1) -= lower[k - 1] * rows.col(k);
-}
-
 // Solves (signs of `bend` + W) x = x in place: I + W on the nodes that bend up, -I + W on those that bend down. False
 // unless the Hessian is positive definite, that is the first block and minus the second one's Schur complement are.
-bool solve_signed(const MatrixXd& w, const VectorXd& bend, VectorXd& x) {
+// W is given by its lower triangle and overwritten.
+bool solve_signed(Eigen::Ref<MatrixXd> w, const VectorXd& bend, VectorXd& x) {
+    if (bend.minCoeff() >= 0.0) {
+        w.diagonal().array() += 1.0;
+        const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(w);
+        if (factor.info() != Eigen::Success) return false;
+        factor.solveInPlace(x);
+        return true;
+    }
+    w.triangularView<Eigen::StrictlyUpper>() = w.transpose();
     std::vector<Index> up, down;
     for (Index i = 0; i < bend.size(); ++i) {
         if (bend[i] >= 0.0)
@@ -154,44 +156,49 @@ void PairwiseObjective::curve(const VectorXd& u) {
     VectorXd gain(nodes), variance(nodes);
     transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, gain.data(), variance.data(), p.threads);
     const Response response = respond(p, gain, variance);
+    bend_ = response.bend;
+    differentiate(sigma, response.slope);
+    scale_ = n > 0 ? (diagonal_.cwiseAbs().sum() + jacobian_.squaredNorm()) / static_cast<double>(n) : 1.0;
+    if (!(scale_ > 0.0)) scale_ = 1.0;
+}
 
+// Fills what is made of the derivatives of theta, given the slopes of the loss by it.
+void PairwiseObjective::differentiate(const VectorXd& sigma, const VectorXd& slope) {
+    const DesignProblem& p = problem_;
+    const Index n = sigma.size() - 2, nodes = p.nodes.size;
     // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.
     const Eigen::Map<const ArrayXd> eigenvalues(p.nodes.eigenvalues, nodes);
     const ArrayXd lambda = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
     const bool ddim = p.sampler.kernel == DenseSampler::ddim;
     const double scale = signal_scale(p.process, p.sigma_last), last2 = p.sigma_last * p.sigma_last;
     const ArrayXd factor = -(scale * scale) * (lambda + last2).square() * lambda;
+    const ArrayXd root = bend_.array().abs().sqrt();
+    const VectorXd steepness = slope.cwiseAbs();
 
-    jacobian_ = MatrixXd::Zero(nodes, n);
-    diagonal_ = VectorXd::Zero(n);
-    off_diagonal_ = VectorXd::Zero(n > 0 ? n - 1 : 0);
-    stiffness_ = VectorXd::Zero(n > few_levels ? n + 1 : 0);
-    bend_ = response.bend;
+    jacobian_.resize(padded(nodes), n);
+    jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
+    diagonal_.setZero(n);
+    off_diagonal_.setZero(n > 0 ? n - 1 : 0);
+    stiffness_.setZero(n > few_levels ? n + 1 : 0);
     PairTerm pair;
-    for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
+    ArrayXd above = ArrayXd::Zero(nodes);  // derivative of the pair before by the level that both share
+    for (Index k = 0; k <= n; ++k) {       // pair of levels k and k + 1; interior level j has index j - 1 in u
         if (ddim)
             ddim_pair(lambda, sigma[k], sigma[k + 1], pair);
         else
             ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
         if (k > 0) {
-            jacobian_.col(k - 1).array() += pair.by_first;
-            diagonal_[k - 1] += response.slope.dot(pair.first_first.matrix());
+            jacobian_.col(k - 1).head(nodes).array() = root * (above + pair.by_first);
+            diagonal_[k - 1] += slope.dot(pair.first_first.matrix());
         }
-        if (k < n) {
-            jacobian_.col(k).array() += pair.by_second;
-            diagonal_[k] += response.slope.dot(pair.second_second.matrix());
-        }
-        if (k > 0 && k < n) off_diagonal_[k - 1] = response.slope.dot(pair.first_second.matrix());
+        if (k < n) diagonal_[k] += slope.dot(pair.second_second.matrix());
+        if (k > 0 && k < n) off_diagonal_[k - 1] = slope.dot(pair.first_second.matrix());
         if (stiffness_.size()) {
             const ArrayXd& bent = k == 0 ? pair.second_second : k == n ? pair.first_first : pair.first_second;
-            stiffness_[k] = response.slope.cwiseAbs().dot(bent.matrix().cwiseAbs());
+            stiffness_[k] = steepness.dot(bent.matrix().cwiseAbs());
         }
+        above.swap(pair.by_second);
     }
-    double sum = 0.0;
-    for (Index k = 0; k < n; ++k)
-        sum += std::abs(diagonal_[k]) + jacobian_.col(k).array().square().matrix().dot(bend_.cwiseAbs());
-    scale_ = n > 0 ? sum / static_cast<double>(n) : 1.0;
-    if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 
 double PairwiseObjective::damped(const VectorXd& step) const {
@@ -219,72 +226,89 @@ PairwiseObjective::Tridiagonal PairwiseObjective::damped_tridiagonal(double damp
     return t;
 }
 
-void PairwiseObjective::dense_hessian(const Groups& groups, const Tridiagonal& t, MatrixXd& hessian) const {
-    const Index n = groups.levels(), size = padded(groups.count()), nodes = jacobian_.rows();
-    MatrixXd rows = MatrixXd::Zero(nodes, size);
-    hessian = MatrixXd::Zero(size, size);
+// The derivatives by groups: sums over tied levels. Nothing is copied where no level is tied or held.
+const MatrixXd& PairwiseObjective::by_group(const Groups& groups) {
+    const Index n = groups.levels();
+    if (groups.count() == n) return jacobian_;
+    folded_.setZero(jacobian_.rows(), groups.count());
+    for (Index k = 0; k < n; ++k)
+        if (groups.of_level(k) >= 0) folded_.col(groups.of_level(k)) += jacobian_.col(k);
+    return folded_;
+}
+
+// The tridiagonal matrix by groups.
+PairwiseObjective::Tridiagonal PairwiseObjective::by_group(const Groups& groups, const Tridiagonal& t) {
+    const Index n = groups.levels(), count = groups.count();
+    Tridiagonal out{VectorXd::Zero(count), VectorXd::Zero(count > 0 ? count - 1 : 0)};
     for (Index k = 0; k < n; ++k) {
         const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
         if (a < 0) continue;
-        rows.col(a) += jacobian_.col(k);
-        hessian(a, a) += t.diagonal[k];
-        if (b < 0) continue;
-        hessian(std::max(a, b), std::min(a, b)) += t.off_diagonal[k] * (a == b ? 2.0 : 1.0);
+        out.diagonal[a] += t.diagonal[k];
+        if (b == a) out.diagonal[a] += 2.0 * t.off_diagonal[k];
+        if (b > a) out.off_diagonal[a] = t.off_diagonal[k];
     }
-    const MatrixXd columns = rows.transpose(), bent = columns * bend_.asDiagonal();
-    kernels().outer_products(columns.data(), bent.data(), size, nodes, hessian.data());
+    return out;
 }
 
 // Only the lower triangle of the Hessian is used.
-bool PairwiseObjective::dense_step(const Groups& groups, const VectorXd& reduced, const Tridiagonal& t,
-                                   VectorXd& z) const {
-    MatrixXd hessian;
-    dense_hessian(groups, t, hessian);
-    const Index count = groups.count();
-    const Eigen::LLT<MatrixXd> factor(hessian.topLeftCorner(count, count));
-    if (factor.info() != Eigen::Success) return false;
-    z = factor.solve(-reduced);
-    return z.allFinite();
-}
-
-bool PairwiseObjective::low_rank_step(const Groups& groups, const VectorXd& reduced, const Tridiagonal& t,
-                                      VectorXd& z) const {
-    const Index n = groups.levels(), count = groups.count(), nodes = jacobian_.rows(), size = padded(nodes);
-    MatrixXd rows = MatrixXd::Zero(size, count);
-    VectorXd diagonal = VectorXd::Zero(count), lower = VectorXd::Zero(count > 0 ? count - 1 : 0);
-    for (Index k = 0; k < n; ++k) {
-        const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
-        if (a < 0) continue;
-        rows.col(a).head(nodes) += jacobian_.col(k);
-        diagonal[a] += t.diagonal[k];
-        if (b == a) diagonal[a] += 2.0 * t.off_diagonal[k];
-        if (b > a) lower[a] = t.off_diagonal[k];
+bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& t, VectorXd& z) {
+    const Index count = rows.cols(), size = padded(count), nodes = bend_.size();
+    columns_.setZero(size, nodes);
+    columns_.topRows(count) = rows.topRows(nodes).transpose();
+    product_.setZero(size, size);
+    product_.diagonal().head(count) = t.diagonal;
+    if (count > 1) product_.diagonal(-1).head(count - 1) = t.off_diagonal;
+    const double* bent = columns_.data();
+    if (bend_.minCoeff() < 0.0) {
+        bent_ = columns_ * bend_.cwiseSign().asDiagonal();
+        bent = bent_.data();
     }
-    if (!factor_tridiagonal(diagonal, lower)) return false;
-    MatrixXd solved = rows;  // rows of J T^-1
-    solve_tridiagonal_rows(diagonal, lower, solved);
-    MatrixXd plain = -reduced.transpose();
-    solve_tridiagonal_rows(diagonal, lower, plain);
-    MatrixXd w = MatrixXd::Zero(size, size);  // J T^-1 J^T
-    kernels().outer_products(solved.data(), rows.data(), size, count, w.data());
-    w.triangularView<Eigen::StrictlyUpper>() = w.transpose();
-
-    // Woodbury: z = T^-1 b - T^-1 J^T (D^-1 + W)^-1 J T^-1 b, the bracket scaled by |D|^1/2 on both sides.
-    const VectorXd root = bend_.cwiseAbs().cwiseSqrt();
-    const MatrixXd scaled = root.asDiagonal() * w.topLeftCorner(nodes, nodes) * root.asDiagonal();
-    VectorXd inner = root.cwiseProduct(rows.topRows(nodes) * plain.transpose());
-    if (!solve_signed(scaled, bend_, inner)) return false;
-    z = plain.transpose() - solved.topRows(nodes).transpose() * root.cwiseProduct(inner);
+    kernels().outer_products(columns_.data(), bent, size, nodes, product_.data());
+    Eigen::Ref<MatrixXd> hessian = product_.topLeftCorner(count, count);
+    const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(hessian);
+    if (factor.info() != Eigen::Success) return false;
+    z = -reduced;
+    factor.solveInPlace(z);
     return z.allFinite();
 }
 
-bool PairwiseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping,
-                                    VectorXd& step) const {
+// With T = L B L^T and V = J L^-T B^-1/2, where |D|^1/2 is part of J: W = V V^T and, by Woodbury,
+// z = L^-T B^-1/2 (c - V^T (signs of D + W)^-1 V c), c = -B^-1/2 L^-1 gradient. Takes the factors B and L of T.
+bool PairwiseObjective::low_rank_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& factors,
+                                      VectorXd& z) {
+    const Index count = rows.cols(), size = rows.rows(), nodes = bend_.size();
+    const VectorXd& lower = factors.off_diagonal;
+    const VectorXd root = factors.diagonal.cwiseSqrt();
+    columns_.resize(size, count);
+    VectorXd c(count);
+    for (Index k = 0; k < count; ++k) {
+        const double carried = k > 0 ? lower[k - 1] * root[k - 1] : 0.0, scale = 1.0 / root[k];
+        c[k] = scale * (-reduced[k] - (k > 0 ? carried * c[k - 1] : 0.0));
+        if (k > 0)
+            columns_.col(k) = scale * (rows.col(k) - carried * columns_.col(k - 1));
+        else
+            columns_.col(k) = scale * rows.col(k);
+    }
+    product_.setZero(size, size);
+    kernels().outer_products(columns_.data(), columns_.data(), size, count, product_.data());
+    VectorXd inner = columns_.topRows(nodes) * c;
+    if (!solve_signed(product_.topLeftCorner(nodes, nodes), bend_, inner)) return false;
+    z = (c - columns_.topRows(nodes).transpose() * inner).cwiseQuotient(root);
+    for (Index k = count - 1; k > 0; --k) z[k - 1] -= lower[k - 1] * z[k];
+    return z.allFinite();
+}
+
+// The dense step where it is the cheaper one, and where the tridiagonal part alone does not allow the other.
+bool PairwiseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping, VectorXd& step) {
+    const Index count = groups.count(), nodes = bend_.size();
     const VectorXd reduced = groups.reduce(gradient);
+    const MatrixXd& rows = by_group(groups);
+    const Tridiagonal t = by_group(groups, damped_tridiagonal(damping));
+    Tridiagonal factors = t;
+    const bool low_rank = count > nodes && factor_tridiagonal(factors.diagonal, factors.off_diagonal);
+    if (!low_rank && count > 3 * nodes) return false;
     VectorXd z;
-    const bool small = groups.count() <= 3 * jacobian_.rows();
-    const Tridiagonal t = damped_tridiagonal(damping);
-    if (!(small ? dense_step(groups, reduced, t, z) : low_rank_step(groups, reduced, t, z))) return false;
+    if (!(low_rank ? low_rank_step(rows, reduced, factors, z) : dense_step(rows, reduced, t, z))) return false;
     step = groups.expand(z);
     return true;
 }

@@ -14,7 +14,7 @@ class PairwiseObjective : public Objective {
     using Objective::Objective;
     void curve(const Eigen::VectorXd& u) override;
     bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
-                     Eigen::VectorXd& step) const override;
+                     Eigen::VectorXd& step) override;
     double damped(const Eigen::VectorXd& step) const override;
     double least_damping() const override;
 
@@ -22,19 +22,23 @@ class PairwiseObjective : public Objective {
     struct Tridiagonal {
         Eigen::VectorXd diagonal, off_diagonal;
     };
+    void differentiate(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope);
     Tridiagonal damped_tridiagonal(double damping) const;
-    void dense_hessian(const Groups& groups, const Tridiagonal& t, Eigen::MatrixXd& hessian) const;
-    bool dense_step(const Groups& groups, const Eigen::VectorXd& reduced, const Tridiagonal& t,
-                    Eigen::VectorXd& z) const;
-    bool low_rank_step(const Groups& groups, const Eigen::VectorXd& reduced, const Tridiagonal& t,
-                       Eigen::VectorXd& z) const;
+    const Eigen::MatrixXd& by_group(const Groups& groups);
+    static Tridiagonal by_group(const Groups& groups, const Tridiagonal& t);
+    bool dense_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& t,
+                    Eigen::VectorXd& z);
+    bool low_rank_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& factors,
+                       Eigen::VectorXd& z);
 
-    Eigen::MatrixXd jacobian_;     // nodes x levels: d theta / d u
+    Eigen::MatrixXd jacobian_;     // nodes (padded) x levels: d theta / d u times the square root of |bend|
     Eigen::VectorXd bend_;         // loss'' by theta, per node
     Eigen::VectorXd diagonal_;     // tridiagonal part
     Eigen::VectorXd off_diagonal_;
     Eigen::VectorXd stiffness_;    // of the springs between neighbours that damp; empty: damping by the identity
     double scale_ = 1.0;
+    // Kept from step to step: fresh memory for large matrices costs as much as the arithmetic.
+    Eigen::MatrixXd folded_, columns_, bent_, product_;
 };
 
 }  // namespace specsched
