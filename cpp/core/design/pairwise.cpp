@@ -3,6 +3,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/ends.hpp"
@@ -19,22 +20,13 @@ using Eigen::VectorXd;
 constexpr Index few_levels = 32;       // up to here damping by the identity finds the way
 constexpr double least_spring = 1e-3;  // share of their stiffness below which the springs have no effect
 
+constexpr double weak = 1e-6;          // next to 1: rows of the low-rank part that hardly change a Newton step
+
 // Derivatives of one pair's term by the logs of its two levels, for all nodes; made once, filled for every pair.
 struct PairTerm {
     ArrayXd by_first, by_second, first_first, first_second, second_second;
     ArrayXd s, t, f;  // intermediate results
 };
-
-// DDIM: theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2).
-void ddim_pair(const ArrayXd& lambda, double r, double next, PairTerm& out) {
-    const double product = r * next, square = r * r;
-    out.by_second = product / (lambda + product);
-    out.t = square / (lambda + square);
-    out.first_second = out.by_second * (1.0 - out.by_second);
-    out.second_second = out.first_second;
-    out.by_first = out.by_second - 2.0 * out.t;
-    out.first_first = out.first_second - 4.0 * out.t * (1.0 - out.t);
-}
 
 // DDPM: theta = v, the pair's term is factor * f, log f = 2 log(x - x') - log x - log(lambda + x) - 2 log(lambda + x').
 void ddpm_pair(const ArrayXd& lambda, const ArrayXd& factor, double r, double next, PairTerm& out) {
@@ -113,6 +105,7 @@ bool factor_tridiagonal(VectorXd& diagonal, VectorXd& lower) {
 // unless the Hessian is positive definite, that is the first block and minus the second one's Schur complement are.
 // W is given by its lower triangle and overwritten.
 bool solve_signed(Eigen::Ref<MatrixXd> w, const VectorXd& bend, VectorXd& x) {
+    if (bend.size() == 0) return true;
     if (bend.minCoeff() >= 0.0) {
         w.diagonal().array() += 1.0;
         const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(w);
@@ -164,29 +157,57 @@ void PairwiseObjective::curve(const VectorXd& u) {
 
 // Fills what is made of the derivatives of theta, given the slopes of the loss by it.
 void PairwiseObjective::differentiate(const VectorXd& sigma, const VectorXd& slope) {
-    const DesignProblem& p = problem_;
-    const Index n = sigma.size() - 2, nodes = p.nodes.size;
+    const Index n = sigma.size() - 2, nodes = problem_.nodes.size;
     // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.
-    const Eigen::Map<const ArrayXd> eigenvalues(p.nodes.eigenvalues, nodes);
+    const Eigen::Map<const ArrayXd> eigenvalues(problem_.nodes.eigenvalues, nodes);
     const ArrayXd lambda = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
-    const bool ddim = p.sampler.kernel == DenseSampler::ddim;
-    const double scale = signal_scale(p.process, p.sigma_last), last2 = p.sigma_last * p.sigma_last;
-    const ArrayXd factor = -(scale * scale) * (lambda + last2).square() * lambda;
-    const ArrayXd root = bend_.array().abs().sqrt();
-    const VectorXd steepness = slope.cwiseAbs();
-
     jacobian_.resize(padded(nodes), n);
     jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
     diagonal_.setZero(n);
     off_diagonal_.setZero(n > 0 ? n - 1 : 0);
     stiffness_.setZero(n > few_levels ? n + 1 : 0);
+    if (problem_.sampler.kernel == DenseSampler::ddim)
+        differentiate_ddim(sigma, slope.array(), lambda);
+    else
+        differentiate_ddpm(sigma, slope, lambda);
+}
+
+// theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2); a and b as in docs/design.md.
+void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const ArrayXd& slope, const ArrayXd& lambda) {
+    const Index n = sigma.size() - 2, nodes = lambda.size();
+    const ArrayXd root = bend_.array().abs().sqrt(), steepness = slope.abs();
+    const bool one_sign = slope.maxCoeff() <= 0.0 || slope.minCoeff() >= 0.0;
+    ArrayXd a(nodes), b(nodes), above(nodes);
+    double bent_above = 0.0;
+    for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
+        const double r = sigma[k], product = r * sigma[k + 1], square = r * r;
+        a = product / (lambda + product);
+        const double bent = (slope * (a * (1.0 - a))).sum();
+        if (k > 0) {
+            b = square / (lambda + square);
+            jacobian_.col(k - 1).head(nodes).array() = root * (above + a - 2.0 * b);
+            diagonal_[k - 1] = bent_above + bent - 4.0 * (slope * (b * (1.0 - b))).sum();
+        }
+        if (k > 0 && k < n) off_diagonal_[k - 1] = bent;
+        if (stiffness_.size())
+            stiffness_[k] = k == n     ? (steepness * (a * (1.0 - a) - 4.0 * b * (1.0 - b)).abs()).sum()
+                            : one_sign ? std::abs(bent)
+                                       : (steepness * (a * (1.0 - a))).sum();
+        above.swap(a);
+        bent_above = bent;
+    }
+}
+
+void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
+    const Index n = sigma.size() - 2, nodes = lambda.size();
+    const double scale = signal_scale(problem_.process, problem_.sigma_last), last = problem_.sigma_last;
+    const ArrayXd factor = -(scale * scale) * (lambda + last * last).square() * lambda;
+    const ArrayXd root = bend_.array().abs().sqrt();
+    const VectorXd steepness = slope.cwiseAbs();
     PairTerm pair;
     ArrayXd above = ArrayXd::Zero(nodes);  // derivative of the pair before by the level that both share
-    for (Index k = 0; k <= n; ++k) {       // pair of levels k and k + 1; interior level j has index j - 1 in u
-        if (ddim)
-            ddim_pair(lambda, sigma[k], sigma[k + 1], pair);
-        else
-            ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
+    for (Index k = 0; k <= n; ++k) {       // pairs as above
+        ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
         if (k > 0) {
             jacobian_.col(k - 1).head(nodes).array() = root * (above + pair.by_first);
             diagonal_[k - 1] += slope.dot(pair.first_first.matrix());
@@ -272,29 +293,60 @@ bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced
     return z.allFinite();
 }
 
-// With T = L B L^T and V = J L^-T B^-1/2, where |D|^1/2 is part of J: W = V V^T and, by Woodbury,
-// z = L^-T B^-1/2 (c - V^T (signs of D + W)^-1 V c), c = -B^-1/2 L^-1 gradient. Takes the factors B and L of T.
+// V = J L^-T B^-1/2 with T = L B L^T, where |D|^1/2 is part of J; and c = -B^-1/2 L^-1 gradient. One sweep does both.
+void PairwiseObjective::whiten(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& factors,
+                               const VectorXd& root, VectorXd& c) {
+    const Index count = rows.cols();
+    columns_.resize(rows.rows(), count);
+    c.resize(count);
+    for (Index k = 0; k < count; ++k) {
+        const double scale = 1.0 / root[k];
+        if (k == 0) {
+            c[k] = -scale * reduced[k];
+            columns_.col(k) = scale * rows.col(k);
+            continue;
+        }
+        const double carried = factors.off_diagonal[k - 1] * root[k - 1];
+        c[k] = scale * (-reduced[k] - carried * c[k - 1]);
+        columns_.col(k) = scale * (rows.col(k) - carried * columns_.col(k - 1));
+    }
+}
+
+// Keeps the rows of V whose part in I + V V^T is more than a trace: Newton's method needs the others only for the loss
+// and its gradient. Returns which.
+std::vector<Index> PairwiseObjective::drop_weak_rows() {
+    const VectorXd strength = columns_.topRows(bend_.size()).rowwise().squaredNorm();
+    std::vector<Index> kept;
+    for (Index i = 0; i < strength.size(); ++i)
+        if (!(strength[i] < weak)) kept.push_back(i);
+    const Index rows = static_cast<Index>(kept.size());
+    if (padded(rows) == columns_.rows()) {  // nothing to gain
+        kept.resize(bend_.size());
+        std::iota(kept.begin(), kept.end(), Index{0});
+        return kept;
+    }
+    bent_.setZero(padded(rows), columns_.cols());
+    for (Index k = 0; k < columns_.cols(); ++k)
+        for (Index i = 0; i < rows; ++i) bent_(i, k) = columns_(kept[static_cast<std::size_t>(i)], k);
+    columns_.swap(bent_);
+    return kept;
+}
+
+// With T = L B L^T, V and c as above: W = V V^T and, by Woodbury,
+// z = L^-T B^-1/2 (c - V^T (signs of D + W)^-1 V c). Takes the factors B and L of T.
 bool PairwiseObjective::low_rank_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& factors,
                                       VectorXd& z) {
-    const Index count = rows.cols(), size = rows.rows(), nodes = bend_.size();
-    const VectorXd& lower = factors.off_diagonal;
     const VectorXd root = factors.diagonal.cwiseSqrt();
-    columns_.resize(size, count);
-    VectorXd c(count);
-    for (Index k = 0; k < count; ++k) {
-        const double carried = k > 0 ? lower[k - 1] * root[k - 1] : 0.0, scale = 1.0 / root[k];
-        c[k] = scale * (-reduced[k] - (k > 0 ? carried * c[k - 1] : 0.0));
-        if (k > 0)
-            columns_.col(k) = scale * (rows.col(k) - carried * columns_.col(k - 1));
-        else
-            columns_.col(k) = scale * rows.col(k);
-    }
+    VectorXd c;
+    whiten(rows, reduced, factors, root, c);
+    const std::vector<Index> kept = drop_weak_rows();
+    const Index count = columns_.cols(), size = columns_.rows(), nodes = static_cast<Index>(kept.size());
     product_.setZero(size, size);
     kernels().outer_products(columns_.data(), columns_.data(), size, count, product_.data());
     VectorXd inner = columns_.topRows(nodes) * c;
-    if (!solve_signed(product_.topLeftCorner(nodes, nodes), bend_, inner)) return false;
+    if (!solve_signed(product_.topLeftCorner(nodes, nodes), bend_(kept), inner)) return false;
     z = (c - columns_.topRows(nodes).transpose() * inner).cwiseQuotient(root);
-    for (Index k = count - 1; k > 0; --k) z[k - 1] -= lower[k - 1] * z[k];
+    for (Index k = count - 1; k > 0; --k) z[k - 1] -= factors.off_diagonal[k - 1] * z[k];
     return z.allFinite();
 }
 

@@ -3,6 +3,8 @@
 // a Newton step costs O(S M^2) for M nodes.
 #pragma once
 
+#include <vector>
+
 #include "core/design/objective.hpp"
 
 namespace specsched {
@@ -23,11 +25,16 @@ class PairwiseObjective : public Objective {
         Eigen::VectorXd diagonal, off_diagonal;
     };
     void differentiate(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope);
+    void differentiate_ddim(const Eigen::VectorXd& sigma, const Eigen::ArrayXd& slope, const Eigen::ArrayXd& lambda);
+    void differentiate_ddpm(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope, const Eigen::ArrayXd& lambda);
     Tridiagonal damped_tridiagonal(double damping) const;
     const Eigen::MatrixXd& by_group(const Groups& groups);
     static Tridiagonal by_group(const Groups& groups, const Tridiagonal& t);
     bool dense_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& t,
                     Eigen::VectorXd& z);
+    void whiten(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& factors,
+                const Eigen::VectorXd& root, Eigen::VectorXd& c);
+    std::vector<Eigen::Index> drop_weak_rows();
     bool low_rank_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& factors,
                        Eigen::VectorXd& z);
 
