@@ -11,7 +11,7 @@ import numpy as np
 from . import _core, _names, _validate
 from ._names import LossName, ProcessName
 from ._validate import FloatArray
-from .samplers import DDIM, Sampler, as_sampler
+from .samplers import DDIM, DDPM, Sampler, as_sampler
 from .schedule import Schedule
 from .spectrum import Spectrum
 from .transfer import evaluate, loss_of
@@ -24,6 +24,9 @@ COMPRESS_TOLERANCE = 1e-10
 
 COMPRESS_ABOVE = 96
 """Spectra with more entries are designed on their compressed form."""
+
+COMPRESS_ABOVE_WORK = 5000
+"""And so are smaller ones with more entries times steps, for DDIM and DDPM."""
 
 SAFE_RATIO = 1.1
 """Largest least ratio of neighbouring levels that designs for multistep solvers keep by default."""
@@ -119,7 +122,12 @@ class Problem:
 
     def parts(self) -> list[Problem]:
         """The same problem for each spectrum alone."""
-        return [replace(self, spectra=(s,), full=s, nodes=compressed(s)) for s in self.spectra]
+        return [self.with_spectrum(s) for s in self.spectra]
+
+    def with_spectrum(self, spectrum: Spectrum) -> Problem:
+        """The same problem for this spectrum alone."""
+        nodes = design_nodes(spectrum, self.steps, self.sampler)
+        return replace(self, spectra=(spectrum,), full=spectrum, nodes=nodes)
 
     def allows(self, sigmas: FloatArray) -> bool:
         """Whether levels with the right ends meet the floor and the least ratio."""
@@ -173,6 +181,8 @@ class Outcome:
     nfev: int
     success: bool
     message: str
+    start_losses: FloatArray | None = None
+    """Losses of the starts on the compressed spectrum, where the method had to find them anyway."""
 
 
 def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> Problem:
@@ -189,7 +199,7 @@ def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> P
     return Problem(
         spectra=tuple(spectra),
         full=full,
-        nodes=compressed(full),
+        nodes=design_nodes(full, count, solver),
         steps=count,
         sampler=solver,
         process=options.process,
@@ -223,6 +233,14 @@ def as_spectra(spectrum: Any) -> tuple[Spectrum, ...]:
 def compressed(spectrum: Spectrum) -> Spectrum:
     """The spectrum on which a design is searched for."""
     return spectrum.compress(COMPRESS_TOLERANCE) if len(spectrum) > COMPRESS_ABOVE else spectrum
+
+
+def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
+    """The same for a number of steps: many of them are worth compressing a small spectrum too."""
+    # Only DDIM and DDPM have losses that are analytic whatever the schedule (docs/compression.md).
+    if solver in (DDIM(), DDPM()) and len(spectrum) * steps > COMPRESS_ABOVE_WORK:
+        return spectrum.compress(COMPRESS_TOLERANCE)
+    return compressed(spectrum)
 
 
 def _ends(options: Options) -> tuple[float, float, float]:
