@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from . import _core, _names, _validate
 from ._names import LossName, ProcessName
 from ._validate import FloatArray
-from .samplers import DDIM, DDPM, Sampler, as_sampler
+from .samplers import Sampler, as_sampler
 from .schedule import Schedule
 from .spectrum import Spectrum
 from .transfer import evaluate, loss_of
@@ -118,7 +119,8 @@ class Problem:
 
     def for_ddim(self) -> Problem | None:
         """The same problem for plain DDIM, or None if it is that already."""
-        return None if self.sampler == DDIM() else replace(self, sampler=DDIM(), denoiser_error=0.0)
+        plain = as_sampler("ddim")
+        return None if self.sampler == plain else replace(self, sampler=plain, denoiser_error=0.0)
 
     def parts(self) -> list[Problem]:
         """The same problem for each spectrum alone."""
@@ -238,7 +240,8 @@ def compressed(spectrum: Spectrum) -> Spectrum:
 def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
     """The same for a number of steps: many of them are worth compressing a small spectrum too."""
     # Only DDIM and DDPM have losses that are analytic whatever the schedule (docs/compression.md).
-    if solver in (DDIM(), DDPM()) and len(spectrum) * steps > COMPRESS_ABOVE_WORK:
+    one_number = solver == as_sampler("ddim") or solver == as_sampler("ddpm")
+    if one_number and len(spectrum) * steps > COMPRESS_ABOVE_WORK:
         return spectrum.compress(COMPRESS_TOLERANCE)
     return compressed(spectrum)
 
@@ -291,6 +294,7 @@ def _denoiser_error(given: Any, solver: Sampler) -> float:
     return _validate.real("denoiser_error", given, minimum=0.0)
 
 
+@lru_cache(maxsize=256)
 def _check_ends(sampler: Sampler, high: float, low: float, steps: int) -> None:
     """Whether sampler and ends fit, asked with any schedule that has these ends."""
     levels = np.geomspace(high, low or high * 1e-3, steps + 1)
