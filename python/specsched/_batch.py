@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from . import _core, _names, baselines
 from ._validate import FloatArray, read_only
 from .design import DESIGN_STARTS, design
-from .problem import Options, Problem, compressed, make_problem
+from .problem import Options, Problem, make_problem
 from .samplers import as_sampler
 from .scan_result import Outcome
 from .schedule import Schedule
@@ -138,7 +138,7 @@ def _checked(problem: Mapping[str, Any], template: Problem | None) -> Problem:
         chosen = {name: value for name, value in problem.items() if name in _OPTIONS}
         return make_problem((spectrum,), problem["steps"], Options(**chosen))
     loss_of(template.loss, spectrum)
-    return replace(template, spectra=(spectrum,), full=spectrum, nodes=compressed(spectrum))
+    return template.with_spectrum(spectrum)
 
 
 def _together(problems: list[Problem], threads: int) -> list[Outcome | None]:

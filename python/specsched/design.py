@@ -160,7 +160,8 @@ def design(
     starts = list(rivals.values())
     if init is not None:
         starts.append(_start("init", init, task.problem))
-    return present(task, solve(task, starts), rivals, starts)
+    outcome = solve(task, starts)
+    return present(task, outcome, rivals, starts, outcome.start_losses)
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,19 @@ def solve(task: Task, starts: list[Schedule]) -> Outcome:
     return _never_worse(task.problem, outcome, starts, task.objective)
 
 
-def present(task: Task, outcome: Outcome, rivals: dict[str, Schedule], starts: list[Schedule]) -> Design:
-    """The outcome as users see it, moved to the grid of timesteps where there is one."""
-    found = _report(task.problem, outcome, rivals, task.method, task.worst)
+def present(
+    task: Task,
+    outcome: Outcome,
+    rivals: dict[str, Schedule],
+    starts: list[Schedule],
+    known: FloatArray | None = None,
+) -> Design:
+    """The outcome as users see it, moved to the grid of timesteps where there is one.
+
+    `known` are the losses of the starts on the compressed spectrum, where they have been found; the rivals come first.
+    """
+    of_rivals = None if known is None or task.problem.denoiser_error else known[: len(rivals)]
+    found = _report(task, outcome, rivals, of_rivals)
     if task.grid:
         found = _on_grid(task, task.grid, found, starts)
     if task.around is None:
@@ -232,7 +243,9 @@ def present(task: Task, outcome: Outcome, rivals: dict[str, Schedule], starts: l
 def _never_worse(problem: Problem, outcome: Outcome, starts: list[Schedule], objective: Objective) -> Outcome:
     """The promise: what the search found, or a start that is better (and meets floor and least ratio)."""
     value = objective(outcome.sigmas)
-    losses = objective.many(_rows(starts, problem.steps))
+    losses = outcome.start_losses
+    if losses is None:
+        losses = objective.many(_rows(starts, problem.steps))
     # Usually none is better, and then none needs to be looked at.
     better = (starts[i] for i in np.argsort(losses, kind="stable") if losses[i] < value)
     best = next((start for start in better if problem.allows(start.sigmas)), None)
@@ -270,6 +283,7 @@ def _newton(problem: Problem, starts: list[Schedule]) -> Outcome:
         found["evaluations"],
         found["converged"],
         found["status"],
+        np.array(found["start_losses"]),
     )
 
 
@@ -322,12 +336,14 @@ def _rows(schedules: Collection[Schedule], steps: int) -> FloatArray:
 
 
 def _report(
-    problem: Problem, outcome: Outcome, rivals: dict[str, Schedule], method: str, worst: bool
+    task: Task, outcome: Outcome, rivals: dict[str, Schedule], of_rivals: FloatArray | None
 ) -> Design:
+    problem = task.problem
     schedule = Schedule(outcome.sigmas, name=f"designed for {problem.sampler.name}")
-    exact = Objective.of(problem.exact(), worst)
-    value, each = _losses(problem, schedule, worst)
-    of_rivals = exact.many(_rows(rivals.values(), problem.steps))
+    value, each = _losses(problem, schedule, task.worst)
+    if of_rivals is None:
+        exact = Objective.of(problem.exact(), task.worst)
+        of_rivals = exact.many(_rows(rivals.values(), problem.steps))
     return Design(
         schedule=schedule,
         loss=value,
@@ -342,7 +358,7 @@ def _report(
         sampler=problem.sampler,
         process=problem.process,
         loss_name=problem.loss,
-        method=method,
+        method=task.method,
         sigma_floor=problem.sigma_floor or None,
         denoiser_error=problem.denoiser_error,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from . import _core, _names, _validate
 from ._names import LossName, ProcessName
 from ._validate import FloatArray
-from .samplers import DDIM, Sampler, as_sampler
+from .samplers import Sampler, as_sampler
 from .schedule import Schedule
 from .spectrum import Spectrum
 from .transfer import evaluate, loss_of
@@ -24,6 +25,9 @@ COMPRESS_TOLERANCE = 1e-10
 
 COMPRESS_ABOVE = 96
 """Spectra with more entries are designed on their compressed form."""
+
+COMPRESS_ABOVE_WORK = 5000
+"""And so are smaller ones with more entries times steps, for DDIM and DDPM."""
 
 SAFE_RATIO = 1.1
 """Largest least ratio of neighbouring levels that designs for multistep solvers keep by default."""
@@ -115,11 +119,17 @@ class Problem:
 
     def for_ddim(self) -> Problem | None:
         """The same problem for plain DDIM, or None if it is that already."""
-        return None if self.sampler == DDIM() else replace(self, sampler=DDIM(), denoiser_error=0.0)
+        plain = as_sampler("ddim")
+        return None if self.sampler == plain else replace(self, sampler=plain, denoiser_error=0.0)
 
     def parts(self) -> list[Problem]:
         """The same problem for each spectrum alone."""
-        return [replace(self, spectra=(s,), full=s, nodes=compressed(s)) for s in self.spectra]
+        return [self.with_spectrum(s) for s in self.spectra]
+
+    def with_spectrum(self, spectrum: Spectrum) -> Problem:
+        """The same problem for this spectrum alone."""
+        nodes = design_nodes(spectrum, self.steps, self.sampler)
+        return replace(self, spectra=(spectrum,), full=spectrum, nodes=nodes)
 
     def allows(self, sigmas: FloatArray) -> bool:
         """Whether levels with the right ends meet the floor and the least ratio."""
@@ -173,6 +183,8 @@ class Outcome:
     nfev: int
     success: bool
     message: str
+    start_losses: FloatArray | None = None
+    """Losses of the starts on the compressed spectrum, where the method had to find them anyway."""
 
 
 def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> Problem:
@@ -189,7 +201,7 @@ def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> P
     return Problem(
         spectra=tuple(spectra),
         full=full,
-        nodes=compressed(full),
+        nodes=design_nodes(full, count, solver),
         steps=count,
         sampler=solver,
         process=options.process,
@@ -223,6 +235,15 @@ def as_spectra(spectrum: Any) -> tuple[Spectrum, ...]:
 def compressed(spectrum: Spectrum) -> Spectrum:
     """The spectrum on which a design is searched for."""
     return spectrum.compress(COMPRESS_TOLERANCE) if len(spectrum) > COMPRESS_ABOVE else spectrum
+
+
+def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
+    """The same for a number of steps: many of them are worth compressing a small spectrum too."""
+    # Only DDIM and DDPM have losses that are analytic whatever the schedule (docs/compression.md).
+    one_number = solver == as_sampler("ddim") or solver == as_sampler("ddpm")
+    if one_number and len(spectrum) * steps > COMPRESS_ABOVE_WORK:
+        return spectrum.compress(COMPRESS_TOLERANCE)
+    return compressed(spectrum)
 
 
 def _ends(options: Options) -> tuple[float, float, float]:
@@ -273,6 +294,7 @@ def _denoiser_error(given: Any, solver: Sampler) -> float:
     return _validate.real("denoiser_error", given, minimum=0.0)
 
 
+@lru_cache(maxsize=256)
 def _check_ends(sampler: Sampler, high: float, low: float, steps: int) -> None:
     """Whether sampler and ends fit, asked with any schedule that has these ends."""
     levels = np.geomspace(high, low or high * 1e-3, steps + 1)

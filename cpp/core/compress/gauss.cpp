@@ -1,9 +1,10 @@
 #include "core/compress/gauss.hpp"
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 namespace specsched::compression {
 namespace {
@@ -15,7 +16,7 @@ using Eigen::VectorXd;
 
 // One implicit QR sweep with Wilkinson's shift on rows lo..hi of a symmetric tridiagonal matrix; `first` is the first
 // row of the eigenvector matrix, all of it that weights need.
-void sweep(std::vector<double>& d, std::vector<double>& e, std::vector<double>& first, int lo, int hi) {
+void sweep(double* d, double* e, double* first, int lo, int hi) {
     const double half_gap = 0.5 * (d[hi - 1] - d[hi]);
     const double corner = e[hi - 1];
     const double distance = std::sqrt(half_gap * half_gap + corner * corner);
@@ -40,14 +41,13 @@ void sweep(std::vector<double>& d, std::vector<double>& e, std::vector<double>& 
     }
 }
 
-bool negligible(const std::vector<double>& d, const std::vector<double>& e, int k) {
+bool negligible(const double* d, const double* e, int k) {
     return std::abs(e[k]) <= 1e-16 * (std::abs(d[k]) + std::abs(d[k + 1])) || std::abs(e[k]) < 1e-300;
 }
 
-// Eigenvalues into d, first components of the eigenvectors into `first`.
-void diagonalise(std::vector<double>& d, std::vector<double>& e, std::vector<double>& first) {
-    const int n = static_cast<int>(d.size());
-    first.assign(n, 0.0);
+// Eigenvalues of n rows into d, first components of the eigenvectors into `first`.
+void diagonalise(int n, double* d, double* e, double* first) {
+    std::fill(first, first + n, 0.0);
     first[0] = 1.0;
     int hi = n - 1;
     // Two or three sweeps per eigenvalue are the rule; the bound only guards against a cycle.
@@ -62,81 +62,97 @@ void diagonalise(std::vector<double>& d, std::vector<double>& e, std::vector<dou
     }
 }
 
+// Adds nodes and weights in the order of the nodes; sorts by insertion, because they come nearly sorted.
+void append_sorted(int n, double* d, double* first, double mass, double centre, double half, Measure& out) {
+    for (int i = 1; i < n; ++i)
+        for (int k = i; k > 0 && d[k] < d[k - 1]; --k) {
+            std::swap(d[k], d[k - 1]);
+            std::swap(first[k], first[k - 1]);
+        }
+    for (int k = 0; k < n; ++k) out.add(centre + half * d[k], mass * first[k] * first[k]);
+}
+
 // The part of the moments below which another node changes no sum by more than rounding: a rule of k nodes errs by
 // (radius)^(2k) times the norm of the k-th polynomial, and a cell's radius is 0.03 of the distance to the nearest pole.
 constexpr double enough_for[] = {0.0, 5e-13, 5e-10, 5e-7};
 
 }  // namespace
 
-Jacobi lanczos(const Measure& measure, int max_nodes) {
-    Jacobi out;
+Lanczos::Lanczos(const Measure& measure, int max_nodes) {
     const auto n = static_cast<Index>(measure.size());
     const auto [low, high] = std::minmax_element(measure.x.begin(), measure.x.end());
-    out.centre = 0.5 * (*low + *high);
-    out.half = *high > *low ? 0.5 * (*high - *low) : 1.0;
-    out.mass = std::accumulate(measure.mass.begin(), measure.mass.end(), 0.0);
-
+    found_.centre = 0.5 * (*low + *high);
+    found_.half = *high > *low ? 0.5 * (*high - *low) : 1.0;
+    found_.mass = std::accumulate(measure.mass.begin(), measure.mass.end(), 0.0);
     const Map<const VectorXd> x(measure.x.data(), n), mass(measure.mass.data(), n);
-    const VectorXd t = (x.array() - out.centre) / out.half;
-    const Index limit = std::min<Index>(max_nodes, n);
-    MatrixXd basis(n, limit);
-    basis.col(0) = (mass.array() / out.mass).sqrt();
-    VectorXd next(n), overlap(limit);
-    for (Index k = 0;; ++k) {
-        next = t.cwiseProduct(basis.col(k));
-        out.diagonal.push_back(next.dot(basis.col(k)));
-        if (k + 1 == limit) break;
+    t_ = (x.array() - found_.centre) / found_.half;
+    basis_.resize(n, std::min<Index>(max_nodes, n));
+    overlap_.resize(basis_.cols());
+    basis_.col(0) = (mass.array() / found_.mass).sqrt();
+}
+
+const Jacobi& Lanczos::up_to(int nodes) {
+    while (!exhausted_ && found_.size() < std::min(nodes, most())) advance();
+    return found_;
+}
+
+void Lanczos::advance() {
+    const Index k = found_.size();
+    if (k > 0) {
         // The three-term recurrence takes out what is large, one pass against all earlier vectors what rounding left.
-        next -= out.diagonal.back() * basis.col(k);
-        if (k > 0) next -= out.off_diagonal.back() * basis.col(k - 1);
-        const auto done = basis.leftCols(k + 1);
-        overlap.head(k + 1).noalias() = done.transpose() * next;
-        next.noalias() -= done * overlap.head(k + 1);
-        const double norm = next.norm();
-        if (norm < 1e-13) break;
-        out.off_diagonal.push_back(norm);
-        basis.col(k + 1) = next / norm;
+        next_ -= found_.diagonal.back() * basis_.col(k - 1);
+        if (k > 1) next_ -= found_.off_diagonal.back() * basis_.col(k - 2);
+        const auto done = basis_.leftCols(k);
+        overlap_.head(k).noalias() = done.transpose() * next_;
+        next_.noalias() -= done * overlap_.head(k);
+        const double norm = next_.norm();
+        exhausted_ = norm < 1e-13;
+        if (exhausted_) return;
+        found_.off_diagonal.push_back(norm);
+        basis_.col(k) = next_ / norm;
     }
-    return out;
+    next_ = t_.cwiseProduct(basis_.col(k));
+    found_.diagonal.push_back(next_.dot(basis_.col(k)));
 }
 
 Measure gauss_rule(const Jacobi& jacobi, int nodes) {
     const int n = std::min(nodes, jacobi.size());
-    std::vector<double> d(jacobi.diagonal.begin(), jacobi.diagonal.begin() + n), first;
-    std::vector<double> e(jacobi.off_diagonal.begin(), jacobi.off_diagonal.begin() + (n - 1));
-    diagonalise(d, e, first);
-    std::vector<int> order(n);
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](int a, int b) { return d[a] < d[b]; });
+    std::vector<double> work(3 * static_cast<std::size_t>(n));
+    double *const d = work.data(), *const e = d + n, *const first = e + n;
+    std::copy_n(jacobi.diagonal.begin(), n, d);
+    std::copy_n(jacobi.off_diagonal.begin(), n - 1, e);
+    diagonalise(n, d, e, first);
     Measure rule;
-    for (int k : order) rule.add(jacobi.centre + jacobi.half * d[k], jacobi.mass * first[k] * first[k]);
+    rule.x.reserve(n);
+    rule.mass.reserve(n);
+    append_sorted(n, d, first, jacobi.mass, jacobi.centre, jacobi.half, rule);
     return rule;
 }
 
 void append_cell_rule(const double* moments, double centre, double half, Measure& out) {
     if (!(moments[0] > 0.0)) return;
     constexpr int n = cell_moments / 2;
-    Jacobi jacobi;
-    jacobi.mass = moments[0];
-    jacobi.centre = centre;
-    jacobi.half = half;
+    double diagonal[n], off_diagonal[n], first[n];
     // Chebyshev's algorithm: row[l] = integral of p_k t^l for the monic orthogonal p_k.
     double row[cell_moments], before[cell_moments] = {};
     for (int l = 0; l < cell_moments; ++l) row[l] = moments[l] / moments[0];
     double shift = row[1], ratio = 0.0;
-    jacobi.diagonal.push_back(shift);
-    for (int k = 1; k < n; ++k) {
+    diagonal[0] = shift;
+    int size = 1;
+    for (; size < n; ++size) {
+        const int k = size;
         double next[cell_moments] = {};
         for (int l = k; l < cell_moments - k; ++l) next[l] = row[l + 1] - shift * row[l] - ratio * before[l];
         if (!(next[k] > enough_for[k])) break;
         shift = next[k + 1] / next[k] - row[k] / row[k - 1];
         ratio = next[k] / row[k - 1];
-        jacobi.diagonal.push_back(shift);
-        jacobi.off_diagonal.push_back(std::sqrt(ratio));
+        diagonal[k] = shift;
+        off_diagonal[k - 1] = std::sqrt(ratio);
         std::copy(row, row + cell_moments, before);
         std::copy(next, next + cell_moments, row);
     }
-    out.append(gauss_rule(jacobi, n));
+    diagonalise(size, diagonal, off_diagonal, first);
+    append_sorted(size, diagonal, first, moments[0], centre, half, out);
 }
 
 }  // namespace specsched::compression

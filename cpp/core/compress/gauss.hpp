@@ -1,6 +1,8 @@
 // Gauss rules of discrete measures: n nodes with positive weights that integrate polynomials of degree 2n - 1 exactly.
 #pragma once
 
+#include <Eigen/Core>
+
 #include "core/compress/measure.hpp"
 
 namespace specsched::compression {
@@ -16,8 +18,24 @@ struct Jacobi {
     int size() const { return static_cast<int>(diagonal.size()); }
 };
 
-// Lanczos with full reorthogonalisation; stops early once the measure is exhausted.
-Jacobi lanczos(const Measure& measure, int max_nodes);
+// Lanczos with full reorthogonalisation, no further than asked for: every coefficient costs more than the one before.
+// Stops early once the measure is exhausted.
+class Lanczos {
+public:
+    Lanczos(const Measure& measure, int max_nodes);
+    const Jacobi& up_to(int nodes);
+    int most() const { return static_cast<int>(basis_.cols()); }
+
+private:
+    void advance();
+
+    Jacobi found_;
+    bool exhausted_ = false;
+    Eigen::VectorXd t_, next_, overlap_;
+    Eigen::MatrixXd basis_;
+};
+
+inline Jacobi lanczos(const Measure& measure, int max_nodes) { return Lanczos(measure, max_nodes).up_to(max_nodes); }
 
 // The rule of the leading `nodes` coefficients (Golub and Welsch 1969), nodes ascending.
 Measure gauss_rule(const Jacobi& jacobi, int nodes);

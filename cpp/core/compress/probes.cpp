@@ -10,36 +10,43 @@
 namespace specsched::compression {
 namespace {
 
-// What one eigenvalue becomes under DDIM and under DDPM. `excess` is the output's variance in y beyond lambda + r^2,
+constexpr std::size_t block = 8;  // eigenvalues side by side
+using Lanes = std::array<double, block>;
+
+// What eigenvalues become under DDIM and under DDPM. `excess` is the output's variance in y beyond lambda + r^2,
 // kept by a recursion of its own because a difference would lose the digits that a good schedule leaves.
-struct Output {
-    double ddim_gain = 1.0, ddim_variance, ddim_excess;
-    double ddpm_gain = 1.0, ddpm_variance, ddpm_excess;
-    double slope = 0.0;  // d log(ddim_gain) / d log(level in the middle)
+struct Outputs {
+    Lanes ddim_gain, ddim_variance, ddim_excess;
+    Lanes ddpm_gain, ddpm_variance, ddpm_excess;
+    Lanes slope;  // d log(ddim_gain) / d log(level in the middle)
 };
 
-Output run(const std::vector<double>& r, double lambda) {
-    const Ends<double> ends(Process::vp, r.front(), r.back());
-    Output out;
-    out.ddim_variance = out.ddpm_variance = ends.start_variance;
-    out.ddim_excess = out.ddpm_excess = ends.surplus - lambda;
+Outputs run(const std::vector<double>& r, const Ends<double>& ends, const Lanes& lambda) {
+    Outputs out;
+    out.ddim_gain.fill(1.0);
+    out.ddpm_gain.fill(1.0);
+    out.ddpm_variance.fill(ends.start_variance);
+    for (std::size_t i = 0; i < block; ++i) out.ddim_excess[i] = out.ddpm_excess[i] = ends.surplus - lambda[i];
     for (std::size_t k = 0; k + 1 < r.size(); ++k) {
-        const double a = r[k], b = r[k + 1];
-        const double inverse = 1.0 / (lambda + a * a), drop = a * a - b * b;
-        const double ddim = (lambda + a * b) * inverse, ddpm = (lambda + b * b) * inverse;
-        out.ddim_gain *= ddim;
-        out.ddpm_gain *= ddpm;
-        out.ddim_excess = ddim * ddim * out.ddim_excess - lambda * (a - b) * (a - b) * inverse;
-        const double shrink = drop / a;
-        out.ddpm_excess = ddpm * ddpm * out.ddpm_excess - shrink * shrink * lambda * inverse;
-        out.ddpm_variance = ddpm * ddpm * out.ddpm_variance + b * b / (a * a) * drop;
+        const double a = r[k], b = r[k + 1], square = a * a, product = a * b, next = b * b, gap = a - b;
+        const double drop = square - next, shrink = drop / a, lack = shrink * shrink, injected = next / square * drop;
+        for (std::size_t i = 0; i < block; ++i) {
+            const double inverse = 1.0 / (lambda[i] + square);
+            const double ddim = (lambda[i] + product) * inverse, ddpm = (lambda[i] + next) * inverse;
+            out.ddim_gain[i] *= ddim;
+            out.ddpm_gain[i] *= ddpm;
+            out.ddim_excess[i] = ddim * ddim * out.ddim_excess[i] - lambda[i] * gap * gap * inverse;
+            out.ddpm_excess[i] = ddpm * ddpm * out.ddpm_excess[i] - lack * lambda[i] * inverse;
+            out.ddpm_variance[i] = ddpm * ddpm * out.ddpm_variance[i] + injected;
+        }
     }
-    out.ddim_variance *= out.ddim_gain * out.ddim_gain;
     const std::size_t m = r.size() / 2;
-    const double p = r[m];
-    const double before = (r[m - 1] - p) / (lambda + p * r[m - 1]);
-    const double after = m + 1 < r.size() ? (r[m + 1] - p) / (lambda + p * r[m + 1]) : 0.0;
-    out.slope = lambda * p * (before + after) / (lambda + p * p);
+    const double p = r[m], above = r[m - 1], below = m + 1 < r.size() ? r[m + 1] : p;
+    for (std::size_t i = 0; i < block; ++i) {
+        out.ddim_variance[i] = ends.start_variance * (out.ddim_gain[i] * out.ddim_gain[i]);
+        const double before = (above - p) / (lambda[i] + p * above), after = (below - p) / (lambda[i] + p * below);
+        out.slope[i] = lambda[i] * p * (before + after) / (lambda[i] + p * p);
+    }
     return out;
 }
 
@@ -62,24 +69,22 @@ constexpr double long_step = 6.0;  // octaves from the middle of a step to its e
 constexpr int probes_per_schedule = 6;
 using Terms = std::array<double, probes_per_schedule>;
 
-Terms terms(const std::vector<double>& r, double x, Carried carried) {
-    const double lambda = std::exp2(x), root = std::sqrt(lambda);
+Terms terms(const Ends<double>& ends, double last, double lambda, double root, const Outputs& out, std::size_t i,
+            Carried carried) {
     const double weight = carried == Carried::counts ? 1.0 : 0.0, power = 1.0 - weight;
-    const Ends<double> ends(Process::vp, r.front(), r.back());
-    const Output out = run(r, lambda);
-    const auto ddim = moments(ends, lambda, r.back(), out.ddim_gain, out.ddim_variance, out.ddim_excess);
-    const auto ddpm = moments(ends, lambda, r.back(), out.ddpm_gain, out.ddpm_variance, out.ddpm_excess);
+    const auto ddim = moments(ends, lambda, last, out.ddim_gain[i], out.ddim_variance[i], out.ddim_excess[i]);
+    const auto ddpm = moments(ends, lambda, last, out.ddpm_gain[i], out.ddpm_variance[i], out.ddpm_excess[i]);
     Terms t;
     t[0] = loss_term<Loss::w2>(lambda, root, weight, power, ddim);
     t[1] = kl_term(lambda, root, weight, power, ddim);
     t[2] = loss_term<Loss::w2>(lambda, root, weight, power, ddpm);
     t[3] = kl_term(lambda, root, weight, power, ddpm);
     if (carried == Carried::counts) {
-        t[4] = ddim.excess / (ddim.std + root) * ddim.std * out.slope;
-        t[5] = ddim.excess / (ddim.std * ddim.std) * out.slope;
+        t[4] = ddim.excess / (ddim.std + root) * ddim.std * out.slope[i];
+        t[5] = ddim.excess / (ddim.std * ddim.std) * out.slope[i];
     } else {
-        t[4] = ddim.mean_error * out.ddim_gain * out.slope;
-        t[5] = ddim.mean_error * ends.lost / (ddim.std * ddim.std) * out.slope;
+        t[4] = ddim.mean_error * out.ddim_gain[i] * out.slope[i];
+        t[5] = ddim.mean_error * ends.lost / (ddim.std * ddim.std) * out.slope[i];
     }
     return t;
 }
@@ -114,18 +119,29 @@ Probes::Probes(double low, double high) {
 }
 
 ProbeSums Probes::sums(const Measure& measure, Carried carried) const {
+    const std::size_t size = measure.size(), blocks = (size + block - 1) / block;
+    std::vector<Lanes> lambda(blocks), root(blocks);
+    for (std::size_t i = 0; i < blocks * block; ++i) {
+        lambda[i / block][i % block] = i < size ? std::exp2(measure.x[i]) : 1.0;
+        root[i / block][i % block] = std::sqrt(lambda[i / block][i % block]);
+    }
     ProbeSums out;
     for (const auto& schedule : schedules_) {
-        Terms value{}, size{};
-        for (std::size_t i = 0; i < measure.size(); ++i) {
-            const Terms t = terms(schedule, measure.x[i], carried);
-            for (int k = 0; k < probes_per_schedule; ++k) {
-                value[k] += measure.mass[i] * t[k];
-                size[k] += measure.mass[i] * std::abs(t[k]);
+        const Ends<double> ends(Process::vp, schedule.front(), schedule.back());
+        Terms value{}, absolute{};
+        for (std::size_t begin = 0; begin < size; begin += block) {
+            const Lanes& now = lambda[begin / block];
+            const Outputs outputs = run(schedule, ends, now);
+            for (std::size_t i = 0; i < std::min(block, size - begin); ++i) {
+                const Terms t = terms(ends, schedule.back(), now[i], root[begin / block][i], outputs, i, carried);
+                for (int k = 0; k < probes_per_schedule; ++k) {
+                    value[k] += measure.mass[begin + i] * t[k];
+                    absolute[k] += measure.mass[begin + i] * std::abs(t[k]);
+                }
             }
         }
         out.value.insert(out.value.end(), value.begin(), value.end());
-        out.size.insert(out.size.end(), size.begin(), size.end());
+        out.size.insert(out.size.end(), absolute.begin(), absolute.end());
     }
     return out;
 }

@@ -43,21 +43,27 @@ private:
 // The rules of every size up to `most` for one measure.
 class Ladder {
 public:
-    Ladder(const Measure& measure, int most) : balance_(measure) {
-        Measure balanced = measure;
-        for (std::size_t i = 0; i < measure.size(); ++i) balanced.mass[i] *= balance_(measure.x[i]);
-        jacobi_ = lanczos(balanced, most);
-    }
-    int size() const { return jacobi_.size(); }
-    Measure rule(int nodes) const {
-        Measure out = gauss_rule(jacobi_, nodes);
-        for (std::size_t i = 0; i < out.size(); ++i) out.mass[i] /= balance_(out.x[i]);
-        return out;
+    Ladder(const Measure& measure, int most) : balance_(measure), lanczos_(balanced(measure, balance_), most) {}
+
+    int size() const { return lanczos_.most(); }
+    const Measure& rule(int nodes) {
+        if (nodes == last_) return rule_;  // the one that was found good enough is asked for again
+        last_ = nodes;
+        rule_ = gauss_rule(lanczos_.up_to(nodes), nodes);
+        for (std::size_t i = 0; i < rule_.size(); ++i) rule_.mass[i] /= balance_(rule_.x[i]);
+        return rule_;
     }
 
 private:
+    static Measure balanced(Measure measure, const Balance& balance) {
+        for (std::size_t i = 0; i < measure.size(); ++i) measure.mass[i] *= balance(measure.x[i]);
+        return measure;
+    }
+
     Balance balance_;
-    Jacobi jacobi_;
+    Lanczos lanczos_;
+    Measure rule_;
+    int last_ = 0;
 };
 
 // log of the factor by which one more node shrinks the error, for functions whose poles keep `distance` from the axis
@@ -139,14 +145,14 @@ Reduced reduce(const Measure& sorted, Carried carried, double tol, int max_nodes
     const Parts parts(fine);
     const Probes probes(parts.main.x.front(), parts.main.x.back());
     const ProbeSums exact = probes.sums(fine, carried);
-    const auto error_with = [&](const Ladder& ladder, int n) {
+    const auto error_with = [&](Ladder& ladder, int n) {
         return safety * largest_error(exact, probes.sums(parts.with(ladder.rule(n)), carried));
     };
     int most = max_nodes;
     // Long ladders are dear: climb as far as the nearest poles demand, and to the end only if that was not enough.
     if (!forced) most = std::min<double>(most, 12.0 - std::log(1e-2 * tol) / decay_rate(parts.main, nearest_poles));
     for (;; most = max_nodes) {
-        const Ladder ladder(parts.main, most);
+        Ladder ladder(parts.main, most);
         const auto error_of = [&](int n) { return error_with(ladder, n); };
         if (forced) return {parts.with(ladder.rule(most)), error_of(most)};
         const double rate = decay_rate(parts.main, usual_poles);

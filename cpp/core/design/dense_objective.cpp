@@ -24,14 +24,13 @@ void DenseObjective::curve(const VectorXd& u) {
 }
 
 bool DenseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping,
-                                 VectorXd& step) const {
+                                 VectorXd& step) {
     const Index n = groups.levels(), count = groups.count();
     MatrixXd reduced = MatrixXd::Zero(count, count);
     for (Index i = 0; i < n; ++i)
         for (Index j = 0; j < n; ++j)
             if (groups.of_level(i) >= 0 && groups.of_level(j) >= 0)
-                reduced(groups.of_level(i), groups.of_level(j)) += hessian_(i, j);
-    reduced.diagonal().array() += damping;
+                reduced(groups.of_level(i), groups.of_level(j)) += hessian_(i, j) + (i == j ? damping : 0.0);
     const Eigen::LLT<MatrixXd> factor(reduced);
     if (factor.info() != Eigen::Success) return false;
     const VectorXd z = factor.solve(-groups.reduce(gradient));

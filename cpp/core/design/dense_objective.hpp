@@ -10,8 +10,8 @@ class DenseObjective : public Objective {
     using Objective::Objective;
     void curve(const Eigen::VectorXd& u) override;
     bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
-                     Eigen::VectorXd& step) const override;
-    double curvature_scale() const override { return scale_; }
+                     Eigen::VectorXd& step) override;
+    double least_damping() const override { return least_share(hessian_.rows()) * scale_; }
 
   private:
     Eigen::MatrixXd hessian_;  // by u

@@ -17,6 +17,7 @@ using Eigen::VectorXd;
 
 constexpr std::ptrdiff_t parallel_work = 200000;  // eigenvalues x steps
 constexpr int glance = 15;            // iterations that a second start of many levels gets to show its worth
+constexpr double not_known = std::numeric_limits<double>::infinity();
 constexpr int cuts = 12;         // places tried for the last interior level
 constexpr double strict = 1e-9;  // least log-ratio of neighbours: strictly decreasing, also after rounding
 
@@ -216,9 +217,9 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
     DesignResult result;
 
     std::vector<Candidate> candidates;
-    const auto add = [&](VectorXd u, int start) {
-        u = make_feasible(std::move(u), order);
-        const double sum = objective->value(u);
+    const auto add = [&](const VectorXd& wanted, int start, double known = not_known) {
+        VectorXd u = make_feasible(wanted, order);
+        const double sum = u == wanted && known < not_known ? known : objective->value(u);
         if (std::isfinite(sum)) candidates.push_back({std::move(u), sum, start});
     };
     for (std::ptrdiff_t s = 0; s < start_count; ++s) {
@@ -227,13 +228,13 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
                                              problem.loss, nullptr, problem.threads));
         VectorXd u(n);
         for (Index k = 0; k < n; ++k) u[k] = std::log(row[k + 1]);
-        add(std::move(u), static_cast<int>(s));
+        add(u, static_cast<int>(s), result.start_sums.back());
     }
     const ManyStepDensity density(problem, lowest);
     add(density.interior(steps), -1);
     if (n > 0) add(large_last_step(steps, density, *objective), -1);
     if (!pairwise(problem.sampler) && n > 0)
-        for (VectorXd& u : power_spacings(steps, density, *objective)) add(std::move(u), -1);
+        for (const VectorXd& u : power_spacings(steps, density, *objective)) add(u, -1);
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
 

@@ -99,9 +99,7 @@ class Search {
     // One accepted Newton step, or stuck.
     Outcome advance(const Groups& groups) {
         objective_.curve(result_.u);
-        // Smooth motions of all n levels together are n^2 times softer than that of a single one.
-        const double n = static_cast<double>(result_.u.size());
-        const double least_damping = 1e-2 / (n * n + 99.0) * objective_.curvature_scale();
+        const double least_damping = objective_.least_damping();
         VectorXd step, trial_gradient;
         for (int attempt = 0; attempt < 40; ++attempt) {
             if (!objective_.newton_step(groups, gradient_, damping_, step)) {
@@ -113,7 +111,7 @@ class Search {
             Index blocking = -1;
             double share = std::min(1.0, longest > 0.0 ? largest_step / longest : 1.0);
             share = shorten(step, share, blocking);
-            const double curvature = -slope - damping_ * step.squaredNorm();  // step^T H step
+            const double curvature = -slope - damping_ * objective_.damped(step);  // step^T H step
             const double predicted = -(share * slope + 0.5 * share * share * curvature);
             const VectorXd trial = result_.u + share * step;
             const double sum = objective_.gradient(trial, trial_gradient);

@@ -32,6 +32,12 @@ Eigen::VectorXd Objective::levels(const Eigen::VectorXd& u) const {
     return sigma;
 }
 
+// Smooth motions of all n levels together are n^2 times softer than that of a single one.
+double Objective::least_share(Eigen::Index levels) {
+    const double n = static_cast<double>(levels);
+    return 1e-2 / (n * n + 99.0);
+}
+
 double Objective::power() const {
     double power = 0.0;
     for (std::ptrdiff_t i = 0; i < problem_.nodes.size; ++i)

@@ -30,11 +30,13 @@ class Objective {
 
     // Prepares the exact Hessian at u.
     virtual void curve(const Eigen::VectorXd& u) = 0;
-    // Solves (Hessian + damping) step = -gradient over the groups; false unless the matrix is positive definite.
+    // Solves (Hessian + damping M) step = -gradient over the groups; false unless the matrix is positive definite.
     virtual bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,
-                             Eigen::VectorXd& step) const = 0;
-    // A typical size of the Hessian's diagonal, the unit of the damping.
-    virtual double curvature_scale() const = 0;
+                             Eigen::VectorXd& step) = 0;
+    // M, the matrix of the damping, is the identity unless the objective knows a better one: step^T M step.
+    virtual double damped(const Eigen::VectorXd& step) const { return step.squaredNorm(); }
+    // Below it a damping has no effect.
+    virtual double least_damping() const = 0;
 
     // What relative errors are measured against when the loss itself is close to 0.
     double power() const;
@@ -43,6 +45,7 @@ class Objective {
 
   protected:
     Eigen::VectorXd levels(const Eigen::VectorXd& u) const;  // the S + 1 sigmas
+    static double least_share(Eigen::Index levels);          // of a typical curvature, that damping by the identity adds
     DesignProblem problem_;
 };
 

@@ -3,6 +3,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/ends.hpp"
@@ -16,36 +17,31 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Derivatives of one pair's term by the logs of its two levels, for all nodes.
+constexpr Index few_levels = 32;       // up to here damping by the identity finds the way
+constexpr double least_spring = 1e-3;  // share of their stiffness below which the springs have no effect
+
+constexpr double weak = 1e-6;          // next to 1: rows of the low-rank part that hardly change a Newton step
+
+// Derivatives of one pair's term by the logs of its two levels, for all nodes; made once, filled for every pair.
 struct PairTerm {
     ArrayXd by_first, by_second, first_first, first_second, second_second;
+    ArrayXd s, t, f;  // intermediate results
 };
-
-// DDIM: theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2).
-void ddim_pair(const ArrayXd& lambda, double r, double next, PairTerm& out) {
-    const ArrayXd a = r * next / (lambda + r * next);
-    const ArrayXd b = r * r / (lambda + r * r);
-    const ArrayXd bent = a * (1.0 - a);
-    out.by_first = a - 2.0 * b;
-    out.by_second = a;
-    out.first_first = bent - 4.0 * b * (1.0 - b);
-    out.first_second = bent;
-    out.second_second = bent;
-}
 
 // DDPM: theta = v, the pair's term is factor * f, log f = 2 log(x - x') - log x - log(lambda + x) - 2 log(lambda + x').
 void ddpm_pair(const ArrayXd& lambda, const ArrayXd& factor, double r, double next, PairTerm& out) {
     const double x = r * r, y = next * next, gap = (r - next) * (r + next);
-    const ArrayXd t = 1.0 / (lambda + x), s = 1.0 / (lambda + y);
-    const ArrayXd f = factor * (gap * (gap / x)) * t * s * s;
+    out.t = 1.0 / (lambda + x);
+    out.s = 1.0 / (lambda + y);
+    out.f = factor * (gap * (gap / x)) * out.t * out.s * out.s;
     const double cross = 8.0 * (x / gap) * (y / gap);
-    const ArrayXd by_first = 4.0 * x / gap - 2.0 - 2.0 * x * t;
-    const ArrayXd by_second = -4.0 * y / gap - 4.0 * y * s;
-    out.by_first = f * by_first;
-    out.by_second = f * by_second;
-    out.first_first = f * (by_first.square() - cross - 4.0 * x * lambda * t.square());
-    out.first_second = f * (by_first * by_second + cross);
-    out.second_second = f * (by_second.square() - cross - 8.0 * y * lambda * s.square());
+    out.by_first = 4.0 * x / gap - 2.0 - 2.0 * x * out.t;
+    out.by_second = -4.0 * y / gap - 4.0 * y * out.s;
+    out.first_first = out.f * (out.by_first.square() - cross - 4.0 * x * lambda * out.t.square());
+    out.first_second = out.f * (out.by_first * out.by_second + cross);
+    out.second_second = out.f * (out.by_second.square() - cross - 8.0 * y * lambda * out.s.square());
+    out.by_first *= out.f;
+    out.by_second *= out.f;
 }
 
 // Slope and bend of the loss term by theta, given the output moments as they depend on theta.
@@ -105,17 +101,19 @@ bool factor_tridiagonal(VectorXd& diagonal, VectorXd& lower) {
     return true;
 }
 
-// Solves for every row of `rows` at once (each row is one right-hand side).
-void solve_tridiagonal_rows(const VectorXd& diagonal, const VectorXd& lower, MatrixXd& rows) {
-    const Index n = diagonal.size();
-    for (Index k = 1; k < n; ++k) rows.col(k) -= lower[k - 1] * rows.col(k - 1);
-    for (Index k = 0; k < n; ++k) rows.col(k) /= diagonal[k];
-    for (Index k = n - 1; k > 0; --k) rows.col(k - 1) -= lower[k - 1] * rows.col(k);
-}
-
 // Solves (signs of `bend` + W) x = x in place: I + W on the nodes that bend up, -I + W on those that bend down. False
 // unless the Hessian is positive definite, that is the first block and minus the second one's Schur complement are.
-bool solve_signed(const MatrixXd& w, const VectorXd& bend, VectorXd& x) {
+// W is given by its lower triangle and overwritten.
+bool solve_signed(Eigen::Ref<MatrixXd> w, const VectorXd& bend, VectorXd& x) {
+    if (bend.size() == 0) return true;
+    if (bend.minCoeff() >= 0.0) {
+        w.diagonal().array() += 1.0;
+        const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(w);
+        if (factor.info() != Eigen::Success) return false;
+        factor.solveInPlace(x);
+        return true;
+    }
+    w.triangularView<Eigen::StrictlyUpper>() = w.transpose();
     std::vector<Index> up, down;
     for (Index i = 0; i < bend.size(); ++i) {
         if (bend[i] >= 0.0)
@@ -151,106 +149,218 @@ void PairwiseObjective::curve(const VectorXd& u) {
     VectorXd gain(nodes), variance(nodes);
     transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, {gain.data(), variance.data()}, p.threads);
     const Response response = respond(p, gain, variance);
-
-    // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.
-    const Eigen::Map<const ArrayXd> eigenvalues(p.nodes.eigenvalues, nodes);
-    const ArrayXd lambda = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
-    const bool ddim = p.sampler.kernel == DenseSampler::ddim;
-    const double scale = signal_scale(p.process, p.sigma_last), last2 = p.sigma_last * p.sigma_last;
-    const ArrayXd factor = -(scale * scale) * (lambda + last2).square() * lambda;
-
-    jacobian_ = MatrixXd::Zero(nodes, n);
-    diagonal_ = VectorXd::Zero(n);
-    off_diagonal_ = VectorXd::Zero(n > 0 ? n - 1 : 0);
     bend_ = response.bend;
-    PairTerm pair;
-    for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
-        if (ddim)
-            ddim_pair(lambda, sigma[k], sigma[k + 1], pair);
-        else
-            ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
-        if (k > 0) {
-            jacobian_.col(k - 1).array() += pair.by_first;
-            diagonal_[k - 1] += response.slope.dot(pair.first_first.matrix());
-        }
-        if (k < n) {
-            jacobian_.col(k).array() += pair.by_second;
-            diagonal_[k] += response.slope.dot(pair.second_second.matrix());
-        }
-        if (k > 0 && k < n) off_diagonal_[k - 1] = response.slope.dot(pair.first_second.matrix());
-    }
-    double sum = 0.0;
-    for (Index k = 0; k < n; ++k)
-        sum += std::abs(diagonal_[k]) + jacobian_.col(k).array().square().matrix().dot(bend_.cwiseAbs());
-    scale_ = n > 0 ? sum / static_cast<double>(n) : 1.0;
+    differentiate(sigma, response.slope);
+    scale_ = n > 0 ? (diagonal_.cwiseAbs().sum() + jacobian_.squaredNorm()) / static_cast<double>(n) : 1.0;
     if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 
-void PairwiseObjective::dense_hessian(const Groups& groups, MatrixXd& hessian) const {
-    const Index n = groups.levels(), size = padded(groups.count()), nodes = jacobian_.rows();
-    MatrixXd rows = MatrixXd::Zero(nodes, size);
-    hessian = MatrixXd::Zero(size, size);
+// Fills what is made of the derivatives of theta, given the slopes of the loss by it.
+void PairwiseObjective::differentiate(const VectorXd& sigma, const VectorXd& slope) {
+    const Index n = sigma.size() - 2, nodes = problem_.nodes.size;
+    // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.
+    const Eigen::Map<const ArrayXd> eigenvalues(problem_.nodes.eigenvalues, nodes);
+    const ArrayXd lambda = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
+    jacobian_.resize(padded(nodes), n);
+    jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
+    diagonal_.setZero(n);
+    off_diagonal_.setZero(n > 0 ? n - 1 : 0);
+    stiffness_.setZero(n > few_levels ? n + 1 : 0);
+    if (problem_.sampler.kernel == DenseSampler::ddim)
+        differentiate_ddim(sigma, slope.array(), lambda);
+    else
+        differentiate_ddpm(sigma, slope, lambda);
+}
+
+// theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2); a and b as in docs/design.md.
+void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const ArrayXd& slope, const ArrayXd& lambda) {
+    const Index n = sigma.size() - 2, nodes = lambda.size();
+    const ArrayXd root = bend_.array().abs().sqrt(), steepness = slope.abs();
+    const bool one_sign = slope.maxCoeff() <= 0.0 || slope.minCoeff() >= 0.0;
+    ArrayXd a(nodes), b(nodes), above(nodes);
+    double bent_above = 0.0;
+    for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
+        const double r = sigma[k], product = r * sigma[k + 1], square = r * r;
+        a = product / (lambda + product);
+        const double bent = (slope * (a * (1.0 - a))).sum();
+        if (k > 0) {
+            b = square / (lambda + square);
+            jacobian_.col(k - 1).head(nodes).array() = root * (above + a - 2.0 * b);
+            diagonal_[k - 1] = bent_above + bent - 4.0 * (slope * (b * (1.0 - b))).sum();
+        }
+        if (k > 0 && k < n) off_diagonal_[k - 1] = bent;
+        if (stiffness_.size())
+            stiffness_[k] = k == n     ? (steepness * (a * (1.0 - a) - 4.0 * b * (1.0 - b)).abs()).sum()
+                            : one_sign ? std::abs(bent)
+                                       : (steepness * (a * (1.0 - a))).sum();
+        above.swap(a);
+        bent_above = bent;
+    }
+}
+
+void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
+    const Index n = sigma.size() - 2, nodes = lambda.size();
+    const double scale = signal_scale(problem_.process, problem_.sigma_last), last = problem_.sigma_last;
+    const ArrayXd factor = -(scale * scale) * (lambda + last * last).square() * lambda;
+    const ArrayXd root = bend_.array().abs().sqrt();
+    const VectorXd steepness = slope.cwiseAbs();
+    PairTerm pair;
+    ArrayXd above = ArrayXd::Zero(nodes);  // derivative of the pair before by the level that both share
+    for (Index k = 0; k <= n; ++k) {       // pairs as above
+        ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
+        if (k > 0) {
+            jacobian_.col(k - 1).head(nodes).array() = root * (above + pair.by_first);
+            diagonal_[k - 1] += slope.dot(pair.first_first.matrix());
+        }
+        if (k < n) diagonal_[k] += slope.dot(pair.second_second.matrix());
+        if (k > 0 && k < n) off_diagonal_[k - 1] = slope.dot(pair.first_second.matrix());
+        if (stiffness_.size()) {
+            const ArrayXd& bent = k == 0 ? pair.second_second : k == n ? pair.first_first : pair.first_second;
+            stiffness_[k] = steepness.dot(bent.matrix().cwiseAbs());
+        }
+        above.swap(pair.by_second);
+    }
+}
+
+double PairwiseObjective::damped(const VectorXd& step) const {
+    if (!stiffness_.size()) return step.squaredNorm();
+    const Index n = step.size();
+    double sum = stiffness_[0] * step[0] * step[0] + stiffness_[n] * step[n - 1] * step[n - 1];
+    for (Index k = 1; k < n; ++k) sum += stiffness_[k] * (step[k] - step[k - 1]) * (step[k] - step[k - 1]);
+    return sum + least_share(n) * scale_ * step.squaredNorm();
+}
+
+double PairwiseObjective::least_damping() const {
+    return stiffness_.size() ? least_spring : least_share(diagonal_.size()) * scale_;
+}
+
+PairwiseObjective::Tridiagonal PairwiseObjective::damped_tridiagonal(double damping) const {
+    Tridiagonal t{diagonal_, off_diagonal_};
+    const Index n = diagonal_.size();
+    if (!stiffness_.size()) {
+        t.diagonal.array() += damping;
+    } else {
+        t.diagonal.array() += damping * (stiffness_.head(n) + stiffness_.tail(n)).array() +
+                              damping * least_share(n) * scale_;
+        t.off_diagonal -= damping * stiffness_.segment(1, n - 1);
+    }
+    return t;
+}
+
+// The derivatives by groups: sums over tied levels. Nothing is copied where no level is tied or held.
+const MatrixXd& PairwiseObjective::by_group(const Groups& groups) {
+    const Index n = groups.levels();
+    if (groups.count() == n) return jacobian_;
+    folded_.setZero(jacobian_.rows(), groups.count());
+    for (Index k = 0; k < n; ++k)
+        if (groups.of_level(k) >= 0) folded_.col(groups.of_level(k)) += jacobian_.col(k);
+    return folded_;
+}
+
+// The tridiagonal matrix by groups.
+PairwiseObjective::Tridiagonal PairwiseObjective::by_group(const Groups& groups, const Tridiagonal& t) {
+    const Index n = groups.levels(), count = groups.count();
+    Tridiagonal out{VectorXd::Zero(count), VectorXd::Zero(count > 0 ? count - 1 : 0)};
     for (Index k = 0; k < n; ++k) {
         const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
         if (a < 0) continue;
-        rows.col(a) += jacobian_.col(k);
-        hessian(a, a) += diagonal_[k];
-        if (b < 0) continue;
-        hessian(std::max(a, b), std::min(a, b)) += off_diagonal_[k] * (a == b ? 2.0 : 1.0);
+        out.diagonal[a] += t.diagonal[k];
+        if (b == a) out.diagonal[a] += 2.0 * t.off_diagonal[k];
+        if (b > a) out.off_diagonal[a] = t.off_diagonal[k];
     }
-    const MatrixXd columns = rows.transpose(), bent = columns * bend_.asDiagonal();
-    kernels().outer_products(columns.data(), bent.data(), size, nodes, hessian.data());
+    return out;
 }
 
 // Only the lower triangle of the Hessian is used.
-bool PairwiseObjective::dense_step(const Groups& groups, const VectorXd& reduced, double damping, VectorXd& z) const {
-    MatrixXd hessian;
-    dense_hessian(groups, hessian);
-    hessian.diagonal().array() += damping;
-    const Index count = groups.count();
-    const Eigen::LLT<MatrixXd> factor(hessian.topLeftCorner(count, count));
-    if (factor.info() != Eigen::Success) return false;
-    z = factor.solve(-reduced);
-    return z.allFinite();
-}
-
-bool PairwiseObjective::low_rank_step(const Groups& groups, const VectorXd& reduced, double damping,
-                                      VectorXd& z) const {
-    const Index n = groups.levels(), count = groups.count(), nodes = jacobian_.rows(), size = padded(nodes);
-    MatrixXd rows = MatrixXd::Zero(size, count);
-    VectorXd diagonal = VectorXd::Constant(count, damping), lower = VectorXd::Zero(count > 0 ? count - 1 : 0);
-    for (Index k = 0; k < n; ++k) {
-        const Index a = groups.of_level(k), b = k + 1 < n ? groups.of_level(k + 1) : -1;
-        if (a < 0) continue;
-        rows.col(a).head(nodes) += jacobian_.col(k);
-        diagonal[a] += diagonal_[k];
-        if (b == a) diagonal[a] += 2.0 * off_diagonal_[k];
-        if (b > a) lower[a] = off_diagonal_[k];
+bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& t, VectorXd& z) {
+    const Index count = rows.cols(), size = padded(count), nodes = bend_.size();
+    columns_.setZero(size, nodes);
+    columns_.topRows(count) = rows.topRows(nodes).transpose();
+    product_.setZero(size, size);
+    product_.diagonal().head(count) = t.diagonal;
+    if (count > 1) product_.diagonal(-1).head(count - 1) = t.off_diagonal;
+    const double* bent = columns_.data();
+    if (bend_.minCoeff() < 0.0) {
+        bent_ = columns_ * bend_.cwiseSign().asDiagonal();
+        bent = bent_.data();
     }
-    if (!factor_tridiagonal(diagonal, lower)) return false;
-    MatrixXd solved = rows;  // rows of J T^-1
-    solve_tridiagonal_rows(diagonal, lower, solved);
-    MatrixXd plain = -reduced.transpose();
-    solve_tridiagonal_rows(diagonal, lower, plain);
-    MatrixXd w = MatrixXd::Zero(size, size);  // J T^-1 J^T
-    kernels().outer_products(solved.data(), rows.data(), size, count, w.data());
-    w.triangularView<Eigen::StrictlyUpper>() = w.transpose();
-
-    // Woodbury: z = T^-1 b - T^-1 J^T (D^-1 + W)^-1 J T^-1 b, the bracket scaled by |D|^1/2 on both sides.
-    const VectorXd root = bend_.cwiseAbs().cwiseSqrt();
-    const MatrixXd scaled = root.asDiagonal() * w.topLeftCorner(nodes, nodes) * root.asDiagonal();
-    VectorXd inner = root.cwiseProduct(rows.topRows(nodes) * plain.transpose());
-    if (!solve_signed(scaled, bend_, inner)) return false;
-    z = plain.transpose() - solved.topRows(nodes).transpose() * root.cwiseProduct(inner);
+    kernels().outer_products(columns_.data(), bent, size, nodes, product_.data());
+    Eigen::Ref<MatrixXd> hessian = product_.topLeftCorner(count, count);
+    const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(hessian);
+    if (factor.info() != Eigen::Success) return false;
+    z = -reduced;
+    factor.solveInPlace(z);
     return z.allFinite();
 }
 
-bool PairwiseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping,
-                                    VectorXd& step) const {
+// V = J L^-T B^-1/2 with T = L B L^T, where |D|^1/2 is part of J; and c = -B^-1/2 L^-1 gradient. One sweep does both.
+void PairwiseObjective::whiten(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& factors,
+                               const VectorXd& root, VectorXd& c) {
+    const Index count = rows.cols();
+    columns_.resize(rows.rows(), count);
+    c.resize(count);
+    for (Index k = 0; k < count; ++k) {
+        const double scale = 1.0 / root[k];
+        if (k == 0) {
+            c[k] = -scale * reduced[k];
+            columns_.col(k) = scale * rows.col(k);
+            continue;
+        }
+        const double carried = factors.off_diagonal[k - 1] * root[k - 1];
+        c[k] = scale * (-reduced[k] - carried * c[k - 1]);
+        columns_.col(k) = scale * (rows.col(k) - carried * columns_.col(k - 1));
+    }
+}
+
+// Keeps the rows of V whose part in I + V V^T is more than a trace: Newton's method needs the others only for the loss
+// and its gradient. Returns which.
+std::vector<Index> PairwiseObjective::drop_weak_rows() {
+    const VectorXd strength = columns_.topRows(bend_.size()).rowwise().squaredNorm();
+    std::vector<Index> kept;
+    for (Index i = 0; i < strength.size(); ++i)
+        if (!(strength[i] < weak)) kept.push_back(i);
+    const Index rows = static_cast<Index>(kept.size());
+    if (padded(rows) == columns_.rows()) {  // nothing to gain
+        kept.resize(bend_.size());
+        std::iota(kept.begin(), kept.end(), Index{0});
+        return kept;
+    }
+    bent_.setZero(padded(rows), columns_.cols());
+    for (Index k = 0; k < columns_.cols(); ++k)
+        for (Index i = 0; i < rows; ++i) bent_(i, k) = columns_(kept[static_cast<std::size_t>(i)], k);
+    columns_.swap(bent_);
+    return kept;
+}
+
+// With T = L B L^T, V and c as above: W = V V^T and, by Woodbury,
+// z = L^-T B^-1/2 (c - V^T (signs of D + W)^-1 V c). Takes the factors B and L of T.
+bool PairwiseObjective::low_rank_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& factors,
+                                      VectorXd& z) {
+    const VectorXd root = factors.diagonal.cwiseSqrt();
+    VectorXd c;
+    whiten(rows, reduced, factors, root, c);
+    const std::vector<Index> kept = drop_weak_rows();
+    const Index count = columns_.cols(), size = columns_.rows(), nodes = static_cast<Index>(kept.size());
+    product_.setZero(size, size);
+    kernels().outer_products(columns_.data(), columns_.data(), size, count, product_.data());
+    VectorXd inner = columns_.topRows(nodes) * c;
+    if (!solve_signed(product_.topLeftCorner(nodes, nodes), bend_(kept), inner)) return false;
+    z = (c - columns_.topRows(nodes).transpose() * inner).cwiseQuotient(root);
+    for (Index k = count - 1; k > 0; --k) z[k - 1] -= factors.off_diagonal[k - 1] * z[k];
+    return z.allFinite();
+}
+
+// The dense step where it is the cheaper one, and where the tridiagonal part alone does not allow the other.
+bool PairwiseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping, VectorXd& step) {
+    const Index count = groups.count(), nodes = bend_.size();
     const VectorXd reduced = groups.reduce(gradient);
+    const MatrixXd& rows = by_group(groups);
+    const Tridiagonal t = by_group(groups, damped_tridiagonal(damping));
+    Tridiagonal factors = t;
+    const bool low_rank = count > nodes && factor_tridiagonal(factors.diagonal, factors.off_diagonal);
+    if (!low_rank && count > 3 * nodes) return false;
     VectorXd z;
-    const bool small = groups.count() <= 3 * jacobian_.rows();
-    if (!(small ? dense_step(groups, reduced, damping, z) : low_rank_step(groups, reduced, damping, z))) return false;
+    if (!(low_rank ? low_rank_step(rows, reduced, factors, z) : dense_step(rows, reduced, t, z))) return false;
     step = groups.expand(z);
     return true;
 }
