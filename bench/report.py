@@ -318,8 +318,8 @@ def page(figures: Figures) -> str:
     head = f"""# Benchmarks
 
 Measured on {m["date"]} on {m["cores"]} virtual cores ({m["architecture"]}, {m["instructions"]} kernels; load average
-{m["load"]:.1f} at the end, of which these benchmarks are up to {m["cores"]}). The *least* time over many calls is what counts;
-medians show how busy the machine was. Ratios are of least times in one run, in which contenders took turns. Every
+{m["load"]:.1f} at the end, of which these benchmarks are up to {m["cores"]}). The *least* time over many calls is what
+counts; medians show how busy the machine was. Ratios are of least times in one run, in which contenders took turns. Every
 package ran in a process of its own with two threads and its defaults. One call of each turn came first and was not
 counted (it compiles).
 {versions}.
