@@ -17,6 +17,7 @@ using Eigen::VectorXd;
 
 constexpr std::ptrdiff_t parallel_work = 200000;  // eigenvalues x steps
 constexpr int glance = 15;            // iterations that a second start of many levels gets to show its worth
+constexpr double nearly_there = 0.1;  // in log sigma: where such a start is taken to end in a known minimum
 constexpr double not_known = std::numeric_limits<double>::infinity();
 constexpr int cuts = 12;         // places tried for the last interior level
 constexpr double strict = 1e-9;  // least log-ratio of neighbours: strictly decreasing, also after rounding
@@ -258,7 +259,10 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
         if (best.u.size() == n && n > 0 && (candidate.u - best.u).cwiseAbs().maxCoeff() < same_basin) continue;
         ++followed;
         MinimizeOptions effort = options.minimize;
-        if (followed > 1 && n > 32) effort.max_iterations = std::min(effort.max_iterations, glance);
+        if (followed > 1 && n > 32) {
+            effort.max_iterations = std::min(effort.max_iterations, glance);
+            effort.arrived = nearly_there;
+        }
         Minimum here = minimize(*objective, order, candidate.u, effort, found);
         result.iterations += here.iterations;
         if (here.same_as < 0 && here.status == MinimizeStatus::iteration_limit && better(here, best)) {

@@ -14,7 +14,6 @@ constexpr double keep_away = 0.9;         // share of the slack that one step ma
 constexpr double snap = 1e-3;             // a blocking slack below this becomes an active constraint
 constexpr double closed = 1e-10;           // a slack below this counts as none
 constexpr double rounding = 1e-13;        // relative change of the sum that is lost in rounding
-constexpr double arrived = 0.02;          // in log sigma: this near to a known minimum, Newton would only repeat it
 
 class Search {
   public:
@@ -75,7 +74,7 @@ class Search {
         for (std::size_t j = 0; j < known_.size(); ++j) {
             const Minimum& other = known_[j];
             if (other.status != MinimizeStatus::converged || other.sum > result_.sum) continue;
-            if ((other.u - result_.u).cwiseAbs().maxCoeff() > arrived) continue;
+            if ((other.u - result_.u).cwiseAbs().maxCoeff() > options_.arrived) continue;
             const int iterations = result_.iterations + 1;
             result_ = other;
             result_.iterations = iterations;

@@ -10,6 +10,7 @@ namespace specsched {
 struct MinimizeOptions {
     double tolerance = 1e-9;  // KKT error, relative to the loss
     int max_iterations = 100;
+    double arrived = 0.02;    // in log sigma: this near to a known minimum, Newton would only repeat it
     std::function<bool()> interrupted;  // asked between iterations: true ends the search; may be empty
 };
 
