@@ -114,6 +114,7 @@ VectorXd make_feasible(VectorXd u, const OrderConstraints& order) {
 constexpr double spacing = 0.7;    // in log sigma, of the places tried for a level in a wide gap
 constexpr int most_places = 8;
 constexpr std::size_t most_moves = 3;  // between blocks of levels, followed each time
+constexpr int most_rounds = 64;         // of such moves that improved; seldom more than a few
 constexpr double same_basin = 0.25;  // a start this near (in log sigma) to a minimum is taken to lead there
 
 struct Candidate {
@@ -288,7 +289,8 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
         }
     }
     // The numbers of levels in separate blocks are improved one by one, as long as that helps.
-    for (bool improved = pairwise(problem.sampler); improved;) {
+    int rounds = pairwise(problem.sampler) ? most_rounds : 0;
+    for (bool improved = true; improved && rounds > 0; --rounds) {
         improved = false;
         for (VectorXd& moved : moves_between_blocks(*objective, best.u, most_moves)) {
             const VectorXd start = make_feasible(std::move(moved), order);
@@ -298,7 +300,8 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
             found.push_back(next);
             if (!better(next, best)) continue;
             best = next;
-            improved = true;
+            // Where a search of many levels has run out of iterations, more of them would, too.
+            improved = n <= 32 || best.status == MinimizeStatus::converged;
             break;
         }
     }
