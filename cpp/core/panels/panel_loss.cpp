@@ -163,7 +163,7 @@ struct Rest {
 
 // Eigenvalues x steps that nodes save, against eigenvalues that must be looked up: costs measured in docs/panels.md.
 bool gains(const Sampler& sampler, std::ptrdiff_t size, std::ptrdiff_t on_nodes, std::ptrdiff_t steps) {
-    const std::ptrdiff_t lookup = sampler.dense ? 16 : 6;
+    const std::ptrdiff_t lookup = sampler.dense ? 8 : 5;
     return (size - 2 * on_nodes) * steps > lookup * size;
 }
 
