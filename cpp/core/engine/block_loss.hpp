@@ -37,18 +37,13 @@ struct Block {
     Pack lambda, root, weight, mean_power;
 };
 
-// Lanes past the end hold a harmless eigenvalue without weight.
-inline Pack load_padded(const double* from, std::ptrdiff_t start, std::ptrdiff_t count, double fill) {
-    if (from && start + pack_count <= count) return Pack::load(from + start);
-    double padded[pack_count];
-    for (int l = 0; l < pack_count; ++l) padded[l] = from && start + l < count ? from[start + l] : fill;
-    return Pack::load(padded);
-}
-
+// Lanes past the end hold a harmless eigenvalue without weight; transfer functions have no weights at all.
 inline Block load_block(const SweepChunk& chunk, std::ptrdiff_t start) {
-    const Pack lambda = load_padded(chunk.eigenvalues, start, chunk.count, 1.0);
-    return {lambda, sqrt(lambda), load_padded(chunk.weights, start, chunk.count, 0.0),
-            load_padded(chunk.mean_power, start, chunk.count, 0.0)};
+    const std::ptrdiff_t left = chunk.count - start;
+    const Pack lambda = load_padded(chunk.eigenvalues + start, left, 1.0);
+    if (!chunk.weights) return {lambda, sqrt(lambda), Pack(0.0), Pack(0.0)};
+    return {lambda, sqrt(lambda), load_padded(chunk.weights + start, left, 0.0),
+            load_padded(chunk.mean_power + start, left, 0.0)};
 }
 
 struct BlockSlopes {

@@ -2,6 +2,8 @@
 // are what fills the time between them. Same operations, same order, whatever the instruction set.
 #pragma once
 
+#include <cstddef>
+
 #include "core/kernels/lanes.hpp"
 
 namespace specsched {
@@ -41,6 +43,14 @@ SPECSCHED_PACKWISE(/)
 #undef SPECSCHED_PACKWISE
 
 inline Pack operator-(const Pack& x) { return Pack(0.0) - x; }
+
+// The next values, of which `left` are there; lanes past them hold `fill`.
+inline Pack load_padded(const double* from, std::ptrdiff_t left, double fill) {
+    if (left >= pack_count) return Pack::load(from);
+    double padded[pack_count];
+    for (int l = 0; l < pack_count; ++l) padded[l] = l < left ? from[l] : fill;
+    return Pack::load(padded);
+}
 
 template <class F>
 Pack map_pack(const Pack& x, const F& f) {

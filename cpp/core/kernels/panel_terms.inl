@@ -9,14 +9,6 @@
 namespace specsched {
 namespace {
 
-// Lanes past the end hold a harmless eigenvalue without weight.
-inline Pack load_part(const double* from, std::ptrdiff_t count, double fill) {
-    if (count >= pack_count) return Pack::load(from);
-    double padded[pack_count];
-    for (int l = 0; l < pack_count; ++l) padded[l] = l < count ? from[l] : fill;
-    return Pack::load(padded);
-}
-
 // out = matrix * in, the matrix column by column.
 inline void multiply(const double* matrix, const double* in, double* out) {
     Lanes sums[panel_rows / lane_count];
@@ -84,14 +76,15 @@ inline void add_power_sums(Pack a, Pack b, const Pack& t, Lanes* first, Lanes* s
     }
 }
 
+// Lanes past the end hold a harmless eigenvalue without weight.
 struct PanelBlock {
     Pack lambda, weight, mean_power, t;
 
     PanelBlock(const PanelChunk& chunk, std::ptrdiff_t start) {
         const std::ptrdiff_t left = chunk.count - start;
-        lambda = load_part(chunk.eigenvalues + start, left, chunk.center);
-        weight = load_part(chunk.weights + start, left, 0.0);
-        mean_power = load_part(chunk.mean_power + start, left, 0.0);
+        lambda = load_padded(chunk.eigenvalues + start, left, chunk.center);
+        weight = load_padded(chunk.weights + start, left, 0.0);
+        mean_power = load_padded(chunk.mean_power + start, left, 0.0);
         t = (lambda - Pack(chunk.center)) / (lambda + Pack(chunk.center)) * Pack(panel_stretch);
     }
 };
