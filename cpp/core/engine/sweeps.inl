@@ -216,28 +216,18 @@ namespace specsched {
 namespace {
 
 double loss(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk) {
-    switch (ends.loss) {
-        case static_cast<int>(Loss::kl): return loss_of<Loss::kl>(p, ends, chunk);
-        case static_cast<int>(Loss::reverse_kl): return loss_of<Loss::reverse_kl>(p, ends, chunk);
-        default: return loss_of<Loss::w2>(p, ends, chunk);
-    }
+    return with_loss(static_cast<Loss>(ends.loss),
+                     [&](auto l) { return loss_of<decltype(l)::value>(p, ends, chunk); });
 }
 
 void gradient(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, SweepSums& sums) {
-    switch (ends.loss) {
-        case static_cast<int>(Loss::kl): return gradient_of<Loss::kl>(p, ends, chunk, sums);
-        case static_cast<int>(Loss::reverse_kl): return gradient_of<Loss::reverse_kl>(p, ends, chunk, sums);
-        case static_cast<int>(Loss::linear): return gradient_of<Loss::linear>(p, ends, chunk, sums);
-        default: return gradient_of<Loss::w2>(p, ends, chunk, sums);
-    }
+    with_loss(static_cast<Loss>(ends.loss),
+              [&](auto l) { gradient_of<decltype(l)::value>(p, ends, chunk, sums); });
 }
 
 void hessian(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, const SweepTile& tile) {
-    switch (ends.loss) {
-        case static_cast<int>(Loss::kl): return hessian_of<Loss::kl>(p, ends, chunk, tile);
-        case static_cast<int>(Loss::reverse_kl): return hessian_of<Loss::reverse_kl>(p, ends, chunk, tile);
-        default: return hessian_of<Loss::w2>(p, ends, chunk, tile);
-    }
+    with_loss(static_cast<Loss>(ends.loss),
+              [&](auto l) { hessian_of<decltype(l)::value>(p, ends, chunk, tile); });
 }
 
 }  // namespace
