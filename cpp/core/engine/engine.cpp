@@ -3,7 +3,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "core/engine/chunks.hpp"
+#include "core/engine/adjoints.hpp"
 #include "core/engine/solver_table.hpp"
 
 namespace specsched {

@@ -1,4 +1,4 @@
-#include "core/engine/chunks.hpp"
+#include "core/engine/adjoints.hpp"
 #include "core/engine/engine.hpp"
 
 namespace specsched {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/chunks.hpp"
 #include "core/ends.hpp"
 #include "core/kernels/dispatch.hpp"
 #include "core/kernels/steps.hpp"
-#include "core/parallel.hpp"
 #include "core/scratch.hpp"
 
 namespace specsched {
@@ -21,13 +21,7 @@ EndTable end_table(Process process, LevelsView levels) {
             scale.d[0] / scale.value, static_cast<int>(process)};
 }
 
-constexpr std::ptrdiff_t most_chunks = 64, least_chunk = 64, lanes = 8;
-constexpr std::ptrdiff_t serial_work = 32768;  // eigenvalues x steps below which a parallel region costs more
-
-std::ptrdiff_t chunk_length(std::ptrdiff_t size) {
-    const std::ptrdiff_t share = (size + most_chunks - 1) / most_chunks;
-    return std::max(least_chunk, (share + lanes - 1) / lanes * lanes);
-}
+constexpr std::ptrdiff_t least_chunk = 64;
 
 Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
     switch (sampler) {
@@ -44,16 +38,14 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
     const EndTable ends = end_table(process, levels);
     const KernelTable& table = kernels();
     const Kernel kernel = kernel_of(table, sampler);
-    const std::ptrdiff_t length = chunk_length(spectrum.size), chunks = (spectrum.size + length - 1) / length;
+    const Chunks chunks(spectrum.size, levels.steps(), threads, least_chunk);
     const std::ptrdiff_t scratch = table.scratch_size(levels.steps());
-    const bool small = spectrum.size * levels.steps() < serial_work;
-    std::vector<double> sums(chunks), gradients(gradient ? chunks * levels.count : 0);
-    parallel_for(chunks, small ? 1 : resolve_threads(threads), [&](std::ptrdiff_t c) {
-        const std::ptrdiff_t begin = c * length;
+    std::vector<double> sums(chunks.count), gradients(gradient ? chunks.count * levels.count : 0);
+    chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
         KernelChunk chunk{spectrum.eigenvalues + begin,
                           spectrum.weights + begin,
                           spectrum.mean_power + begin,
-                          std::min(length, spectrum.size - begin),
+                          size,
                           thread_scratch(scratch),
                           gradient ? gradients.data() + c * levels.count : nullptr,
                           out.gain ? out.gain + begin : nullptr,
@@ -67,7 +59,7 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
     for (const double part : sums) sum += part;
     if (gradient) {
         std::fill(gradient, gradient + levels.count, 0.0);
-        for (std::ptrdiff_t c = 0; c < chunks; ++c)
+        for (std::ptrdiff_t c = 0; c < chunks.count; ++c)
             for (std::ptrdiff_t k = 0; k < levels.count; ++k) gradient[k] += gradients[c * levels.count + k];
     }
     return sum;

@@ -27,7 +27,7 @@ struct Basis {
             }
         }
         // Powers of T_n: T_{n + 1} = 2 t T_n - T_{n - 1}, exact in integers.
-        double power[panel_nodes + 1][panel_nodes + 1] = {{1.0}, {0.0, 1.0}};
+        double power[panel_nodes][panel_nodes] = {{1.0}, {0.0, 1.0}};
         for (int n = 2; n < panel_nodes; ++n)
             for (int k = 0; k <= n; ++k)
                 power[n][k] = (k > 0 ? 2.0 * power[n - 1][k - 1] : 0.0) - power[n - 2][k];
