@@ -201,15 +201,15 @@ def best_member(
     if steps == 1:
         return plain
 
-    def cost_of(schedule: Schedule) -> float:
+    def cost_of(data: Spectrum, schedule: Schedule) -> float:
         try:
-            return evaluate(nodes, schedule, denoiser_error=denoiser_error, **options)
+            return evaluate(data, schedule, denoiser_error=denoiser_error, **options)
         except ValueError:  # an infinite loss at extreme parameters; the defaults above have passed
             return np.inf
 
-    point = space.search(lambda point: cost_of(space.member(point, steps, ends)))
+    point = space.search(lambda point: cost_of(nodes, space.member(point, steps, ends)))
     schedule = space.member(point, steps, ends)
-    if cost_of(untuned) <= cost_of(schedule):
+    if cost_of(full, untuned) <= cost_of(full, schedule):
         return plain
     return Member(family, space.parameters(point), schedule, evaluate(full, schedule, **options))
 

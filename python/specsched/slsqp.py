@@ -10,9 +10,8 @@ from ._validate import FloatArray
 from .problem import Outcome, Problem
 
 _STRICT = 1e-9  # least log-ratio of neighbouring levels
-_NOTHING = (
-    1e-25  # share of sigma_max below which a level is as good as 0: a search without a floor would drift on
-)
+# Share of sigma_max below which a level is as good as 0: a search without a floor would drift on.
+_NOTHING = 1e-25
 
 
 def order_constraints(problem: Problem) -> tuple[FloatArray, FloatArray]:
@@ -24,7 +23,7 @@ def order_constraints(problem: Problem) -> tuple[FloatArray, FloatArray]:
     b : ndarray, shape (m,)
     """
     n = problem.steps - 1
-    gap = max(_STRICT, float(np.log(problem.min_ratio)))
+    gap = _gap(problem)
     matrix = np.zeros((n + 1, n))
     bound = np.full(n + 1, gap)
     for j in range(n + 1):  # row j: u_{j-1} - u_j >= gap, with the ends in place of u_{-1} and u_n
@@ -37,10 +36,15 @@ def order_constraints(problem: Problem) -> tuple[FloatArray, FloatArray]:
     return matrix, bound
 
 
+def _gap(problem: Problem) -> float:
+    """Least log-ratio of neighbouring levels."""
+    return max(_STRICT, float(np.log(problem.min_ratio)))
+
+
 def _lowest(problem: Problem) -> float:
     """Log of the lowest interior level that is admitted."""
     if problem.sigma_min:
-        return float(np.log(problem.sigma_min)) + max(_STRICT, float(np.log(problem.min_ratio)))
+        return float(np.log(problem.sigma_min)) + _gap(problem)
     return float(np.log(problem.sigma_floor or _NOTHING * problem.sigma_max))
 
 
@@ -96,7 +100,7 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
 
 def repair(u: FloatArray, problem: Problem) -> FloatArray:
     """The levels pushed back into order, top down and then bottom up."""
-    gap = max(_STRICT, float(np.log(problem.min_ratio)))
+    gap = _gap(problem)
     fixed = u.copy()
     above = np.log(problem.sigma_max)
     for k in range(fixed.size):
