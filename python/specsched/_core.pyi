@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 _Array = npt.NDArray[np.float64]
+_Integers = npt.NDArray[np.int32]
 
 SMALLEST_EIGENVALUE: float
 
@@ -202,3 +203,21 @@ def design_many(
     most_starts: int,
     threads: int,
 ) -> list[_FoundOne]: ...
+
+@type_check_only
+class _Program(TypedDict):
+    kind: _Integers
+    first: _Integers
+    source: _Integers
+    factor: _Array
+    level: _Array
+    noise: _Array
+    step_end: _Integers
+    step_output: _Integers
+
+# The linear program of a run. Register 0 is the start y_S; operation i makes register i + 1:
+# kind 0, a sum of factor * register over the terms first[i] ... first[i + 1] - 1;
+# kind 1, the prediction xhat0 of its one source register at `level[i]`; kind 2, that of the noise, (y - xhat0) / level.
+# Independent noise of variance noise[i] is then added. After step k, operations up to step_end[k] have run and y is in
+# register step_output[k].
+def program(sampler: Sampler, sigmas: _Array) -> _Program: ...
