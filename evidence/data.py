@@ -1,0 +1,41 @@
+"""Training data of the evidence networks. Nothing here is committed: the caller names the file of images.
+
+Every function returns float32 samples centred on zero, channels first, with integer labels.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+
+def cifar(path: str | Path, size: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10 in [-1, 1], (n, 3, size, size), by averaging squares of pixels; and its labels, (n,).
+
+    `path` names an archive of JPEG files: `data` (all bytes), `offsets` (n + 1) and `labels` (n).
+    """
+    from PIL import Image
+
+    archive = np.load(path)
+    data, offsets, labels = archive["data"], archive["offsets"], archive["labels"]
+    n, step = len(labels), 32 // size
+    pixels = np.empty((n, 32, 32, 3), np.uint8)
+    for i in range(n):
+        image = Image.open(io.BytesIO(data[offsets[i] : offsets[i + 1]].tobytes()))
+        pixels[i] = np.asarray(image.convert("RGB"))
+    images = np.zeros((n, size, size, 3), np.float32)
+    for row in range(step):
+        for column in range(step):
+            images += pixels[:, row::step, column::step]
+    images = images.transpose(0, 3, 1, 2) / np.float32(127.5 * step**2) - 1
+    return np.ascontiguousarray(images), labels.astype(np.int64)
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Scikit-learn's handwritten digits in [-1, 1], (1797, 1, 8, 8), and their labels, (1797,)."""
+    from sklearn.datasets import load_digits
+
+    source = load_digits()
+    return (source.images[:, None] / 8 - 1).astype(np.float32), source.target.astype(np.int64)
