@@ -1,0 +1,1 @@
+"""Denoisers from the networks of other frameworks, one file each."""
