@@ -6,7 +6,7 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND CMAKE_SYSTEM_PROCESSOR MATCHES 
   set(doubles_avx2 4)
   set(flags_avx512 -mavx512f -mavx512dq -mavx512vl -mprefer-vector-width=512)
   set(doubles_avx512 8)
-  foreach(level avx2 avx512)
+  foreach(level ${SPECSCHED_INSTRUCTION_SETS})
     string(REPLACE ";" " " flags "${flags_${level}}")
     check_cxx_compiler_flag("${flags}" SPECSCHED_COMPILER_HAS_${level})
     if(SPECSCHED_COMPILER_HAS_${level})

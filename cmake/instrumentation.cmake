@@ -1,0 +1,28 @@
+# Builds that watch themselves: sanitizers, assertions of the library and of Eigen, line coverage. They take the flags of the
+# configuration alone (see CMakePresets.json); PUBLIC, because the tests must be compiled the same way as what they link.
+set(SPECSCHED_SANITIZE "" CACHE STRING "Sanitizers to build with: 'address,undefined', 'thread' or none")
+option(SPECSCHED_ASSERTIONS "Check indices of the standard library and sizes in Eigen while running" OFF)
+option(SPECSCHED_COVERAGE "Count executed lines (gcov)" OFF)
+
+if(SPECSCHED_SANITIZE)
+  # The first report ends the program, so that a test fails; frame pointers make the report's stack readable.
+  set(sanitizer_flags -fsanitize=${SPECSCHED_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(specsched_core PUBLIC ${sanitizer_flags})
+  target_link_options(specsched_core PUBLIC -fsanitize=${SPECSCHED_SANITIZE})
+  if(SPECSCHED_SANITIZE MATCHES "thread")
+    if(SPECSCHED_OPENMP)
+      message(FATAL_ERROR "ThreadSanitizer does not understand libgomp: add -DSPECSCHED_OPENMP=OFF")
+    endif()
+    find_package(Threads REQUIRED)
+    target_link_libraries(specsched_core PUBLIC Threads::Threads)
+    target_compile_definitions(specsched_core PUBLIC SPECSCHED_PLAIN_THREADS)
+  endif()
+endif()
+if(SPECSCHED_ASSERTIONS)
+  target_compile_definitions(specsched_core PUBLIC _GLIBCXX_ASSERTIONS)
+  target_compile_options(specsched_core PUBLIC -UNDEBUG)
+endif()
+if(SPECSCHED_COVERAGE)
+  target_compile_options(specsched_core PUBLIC --coverage)
+  target_link_options(specsched_core PUBLIC --coverage)
+endif()
