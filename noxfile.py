@@ -1,0 +1,127 @@
+"""Sessions for those who work on specsched: `nox -l` lists them, `nox -s tests` runs one.
+
+Every session makes its own environment and works from a clean clone. C++ builds go to build/PRESET
+(CMakePresets.json).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "docs", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+CPP_TOOLS = ("cmake", "ninja", "cmeel-eigen>=3.4,<3.5")
+PYTHON_SOURCES = [name for name in ("python", "tests", "examples", "bench", "studies") if Path(name).is_dir()]
+
+
+def _extra(name: str) -> list[str]:
+    """What an extra of pyproject.toml asks for, without building the package."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    return [item for item in project["optional-dependencies"][name] if not item.startswith("specsched")]
+
+
+def _site_packages(session: nox.Session) -> str:
+    show = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return str(session.run("python", "-c", show, silent=True)).strip()
+
+
+def _configure(session: nox.Session, preset: str) -> None:
+    session.install(*CPP_TOOLS)
+    session.run("cmake", "--preset", preset, f"-DCMAKE_PREFIX_PATH={_site_packages(session)}")
+
+
+def _run_cpp_tests(session: nox.Session, preset: str) -> None:
+    _configure(session, preset)
+    session.run("cmake", "--build", "--preset", preset)
+    session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Install the package and run the Python tests; arguments go to pytest."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """C++ tests, optimised, with warnings as errors."""
+    _run_cpp_tests(session, "dev")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff and mypy; the stub of the compiled module against the module."""
+    session.install(".", *_extra("lint"))
+    session.run("ruff", "check", *PYTHON_SOURCES, "noxfile.py")
+    session.run("ruff", "format", "--check", *PYTHON_SOURCES, "noxfile.py")
+    session.run("mypy", "--strict", "-p", "specsched")
+    session.run("python", "-m", "mypy.stubtest", "specsched._core", "--mypy-config-file", "pyproject.toml")
+
+
+@nox.session
+def tidy(session: nox.Session) -> None:
+    """clang-tidy over the C++ files named, or over all of them (a quarter of an hour)."""
+    session.install("clang-tidy")
+    _configure(session, "dev")
+    files = session.posargs or [str(path) for path in sorted(Path("cpp").rglob("*.cpp"))]
+    session.run("clang-tidy", "-p", "build/dev", "--quiet", *files)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Documents: line lengths, headings, links, constants that stand in the code, snippets that run."""
+    session.install(".[test]")
+    snippets = sorted(str(path) for path in Path("tests").rglob("test_codebase.py"))
+    session.run("pytest", "-q", "tests/test_docs.py", *snippets)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Times beside those of other implementations; names of cases as arguments (see bench/speed.py)."""
+    session.install(".[bench]")
+    session.run("python", "bench/speed.py", *session.posargs)
+
+
+@nox.session
+def sanitizers(session: nox.Session) -> None:
+    """C++ tests with AddressSanitizer and UBSan, then with ThreadSanitizer; one of the two presets as argument."""
+    for preset in session.posargs or ("asan-ubsan", "tsan"):
+        _run_cpp_tests(session, preset)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Lines that the tests reach: Python by coverage.py, C++ by gcov; reports in build/coverage."""
+    session.install("gcovr", "coverage", *CPP_TOOLS, "pybind11>=2.13", "scikit-build-core>=0.10")
+    session.install(
+        "numpy>=1.24", "scipy>=1.10", *_extra("test"), *_extra("cli"), *_extra("plot"), *_extra("data")
+    )
+    session.install(*_extra("scan"), "scikit-learn>=1.3")
+    _run_cpp_tests(session, "coverage")
+    # The compiled module counts as well, so that lines reached from Python only are seen.
+    session.install(
+        "--no-build-isolation",
+        "--no-deps",
+        "-Ccmake.build-type=Debug",
+        "-Ccmake.define.SPECSCHED_COVERAGE=ON",
+        "-Ccmake.define.SPECSCHED_INSTRUCTION_SETS=",
+        "-Cbuild-dir=build/coverage-module",
+        ".",
+    )
+    session.run("coverage", "erase")
+    session.run(
+        "coverage", "run", "--branch", "--source", "specsched", "-m", "pytest", "-q", *session.posargs
+    )
+    os.makedirs("build/coverage", exist_ok=True)
+    session.run("coverage", "html", "-d", "build/coverage/python")
+    session.run("coverage", "report", "--skip-covered")
+    session.run(
+        "gcovr", "--root", ".", "--filter", "cpp/", "--object-directory", "build", "--print-summary",
+        "--html-details", "build/coverage/cpp.html", "--txt", "build",
+    )  # fmt: skip
