@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import specsched as ss
-from specsched import _core, _names, baselines, slsqp
-from specsched.problem import Options, Problem, make_problem
+from specsched import _core, baselines
+from specsched._support import codes
+from specsched.designs.methods import slsqp
+from specsched.designs.problem import Options, Problem, make_problem
 
 Array = NDArray[np.float64]
 Starts = dict[str, Array]
@@ -133,8 +135,8 @@ def newton(problem: Problem, starts: Starts) -> Answer:
         nodes.weights,
         nodes.mean_power,
         problem.sampler.core_for(problem.denoiser_error),
-        _names.process_code(problem.process),
-        _names.loss_code(problem.loss),
+        codes.process_code(problem.process),
+        codes.loss_code(problem.loss),
         problem.steps,
         problem.sigma_max,
         problem.sigma_min,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import specsched as ss
-from specsched.fit import tuned as tuned_members
+from specsched import tuned as tuned_members
 from specsched.samplers import as_sampler
 
 ENDS: dict[str, float] = {"sigma_max": 157.4, "sigma_min": 0.0, "sigma_floor": 0.002}

@@ -16,7 +16,7 @@ import numpy as np
 from _common import DESIGNED
 
 import specsched as ss
-from specsched.fit import fit
+from specsched import fit
 from specsched.testing import paper_case
 
 STEPS = [10, 28, 38, 60, 90, 112, 250, 334]

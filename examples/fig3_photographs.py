@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import specsched as ss
-from specsched.demos import demo_photographs
+from specsched.sources import demo_photographs
 
 STEPS = [10, 18, 28, 38, 60, 90, 112]
 

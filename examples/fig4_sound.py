@@ -1,6 +1,6 @@
 """Figure 4: sound, synthesised.  Windows of plucked strings over faint noise; DDIM, VP, W2.
 
-These are no recordings: every tone is computed (specsched.demos.demo_sound states the laws), so that the
+These are no recordings: every tone is computed (specsched.sources.demo_sound states the laws), so that the
 experiment needs no file.  For your own: specsched.sources.load_spectrum on a folder of WAV or FLAC files.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import specsched as ss
-from specsched.demos import demo_sound
+from specsched.sources import demo_sound
 
 STEPS = [10, 18, 28, 38, 60, 90, 112]
 

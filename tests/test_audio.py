@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from specsched import audio
-from specsched.audio import audio_batches
+from specsched.spectra.sources import audio
+from specsched.spectra.sources.audio import audio_batches
 
 
 def sound(path: Path, frames: int = 1000, *, channels: int = 1, rate: int = 8000) -> np.ndarray:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specsched import baselines
-from specsched.schedule import Schedule
+from specsched import Schedule, baselines
 
 PAPER = {"sigma_max": 157.4, "sigma_min": 0.01}
 NAMES = sorted(baselines.TABLE)

@@ -9,8 +9,8 @@ import pytest
 
 import specsched as ss
 from specsched import _core
-from specsched._batch import design_many
-from specsched.scan_result import Outcome
+from specsched.designs.scans.batch import design_many
+from specsched.designs.scans.result import Outcome
 
 RNG = np.random.default_rng(8)
 SPECTRA = [

@@ -18,8 +18,9 @@ from cli_runner import SPECTRUM, bad, good, run, write_images
 from PIL import Image
 
 import specsched as ss
-from specsched.fit import FAMILIES, tuned
-from specsched.problem import SAFE_DENOISER_ERROR
+from specsched import tuned
+from specsched.designs.problem import SAFE_DENOISER_ERROR
+from specsched.schedules.families import FAMILIES
 
 PROGRAM = [sys.executable, "-m", "specsched"]
 

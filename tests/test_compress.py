@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched.compression import compress
 
 RNG = np.random.default_rng(20250207)
 SIZE = 100_000
@@ -205,9 +204,3 @@ def test_error_survives_pickling() -> None:
 def test_bad_options(kwargs: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         ss.Spectrum([1.0, 2.0]).compress(**kwargs)
-
-
-def test_only_spectra() -> None:
-    values: Any = [1.0, 2.0]
-    with pytest.raises(TypeError, match="spectrum must be a Spectrum, got list"):
-        compress(values)

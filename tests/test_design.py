@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 import specsched as ss
-from specsched.problem import SAFE_DENOISER_ERROR
+from specsched.designs.problem import SAFE_DENOISER_ERROR
 from specsched.testing import clustered, log_normal, low_rank, paper_case, power_law
 
 Array = NDArray[np.float64]
 
-design_module = import_module("specsched.design")
+design_module = import_module("specsched.designs.task")
 
 HIGH = 157.4
 PAPER = {"sigma_max": HIGH, "sigma_min": 0.01}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched.design_path import resampled
-from specsched.problem import SAFE_DENOISER_ERROR
+from specsched.designs.path import resampled
+from specsched.designs.problem import SAFE_DENOISER_ERROR
 from specsched.testing import paper_case, power_law
 
 SPECTRUM = paper_case().spectrum

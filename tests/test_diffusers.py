@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specsched import baselines
-from specsched.schedule import Schedule
+from specsched import Schedule, baselines
 
 diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
 torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched import _core, _names
+from specsched import _core
+from specsched._support import codes
 from specsched.testing import paper_case
 
 SPECTRUM = paper_case().spectrum
@@ -69,7 +70,7 @@ def test_gradient_by_eta_against_differences(name: str, loss: Any) -> None:
     core = _core.with_eta_steps(base.core, eta)
     arrays = (data.eigenvalues, data.weights, data.mean_power, sigmas)
     value, by_sigma, by_eta = _core.value_and_grad_eta(
-        *arrays, core, _names.process_code("vp"), _names.loss_code(loss), 1
+        *arrays, core, codes.process_code("vp"), codes.loss_code(loss), 1
     )
     assert value == pytest.approx(
         ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss), rel=1e-13

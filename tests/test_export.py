@@ -13,9 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specsched import baselines
-from specsched.export import TARGETS
-from specsched.schedule import Schedule
+from specsched import Schedule, baselines
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
 ABAR = np.cumprod(1 - BETAS)
@@ -311,8 +309,3 @@ def test_things_that_are_no_schedulers(thing: object) -> None:
 def test_a_class_is_not_an_instance() -> None:
     with pytest.raises(TypeError, match="must be an instance, got the class EulerDiscreteScheduler"):
         on_grid(999, 20).to_diffusers(type(scheduler("EulerDiscreteScheduler")))
-
-
-def test_targets_are_the_methods_of_a_schedule() -> None:
-    assert set(TARGETS) == {"diffusers", "k_diffusion", "comfyui", "timesteps", "to_timesteps"}
-    assert TARGETS["comfyui"](Schedule([1.0, 0.0])) == Schedule([1.0, 0.0]).to_comfyui()

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specsched import Spectrum, baselines, evaluate
-from specsched.fit import FAMILIES, best_member, fit, tuned
-from specsched.schedule import Schedule
+from specsched import Schedule, Spectrum, baselines, best_member, evaluate, fit, tuned
+from specsched.schedules.families import FAMILIES
 
 PAPER = {"sigma_max": 157.4, "sigma_min": 0.01}
 TO_ZERO = {"sigma_max": 80.0, "sigma_min": 0.0, "sigma_floor": 0.02}

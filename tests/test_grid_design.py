@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 import specsched as ss
-from specsched import _core, _names, grid_design
+from specsched import _core
+from specsched._support import codes
+from specsched.designs.methods import on_timesteps
 from specsched.testing import paper_case, power_law
 
 SPECTRUM = paper_case().spectrum
@@ -55,13 +57,15 @@ CHOICES: list[dict[str, Any]] = [
 NAMES = ["ddim", "kl", "ddpm", "2m", "ve", "heun"]
 
 
-@pytest.mark.parametrize("enumerate_up_to", [0, grid_design.ENUMERATE_UP_TO], ids=["exchange", "enumeration"])
+@pytest.mark.parametrize(
+    "enumerate_up_to", [0, on_timesteps.ENUMERATE_UP_TO], ids=["exchange", "enumeration"]
+)
 @pytest.mark.parametrize("zero", [True, False], ids=["to 0", "to sigma_min"])
 @pytest.mark.parametrize("choice", CHOICES, ids=NAMES)
 def test_the_best_of_all_choices_on_a_small_grid(
     choice: dict[str, Any], zero: bool, enumerate_up_to: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid_design, "ENUMERATE_UP_TO", enumerate_up_to)
+    monkeypatch.setattr(on_timesteps, "ENUMERATE_UP_TO", enumerate_up_to)
     spectrum = SPECTRUM if choice.get("loss") != "kl" else SPECTRUM.floored(1e-3)
     for steps in (3, 4):
         expected, loss = brute_force(spectrum, steps, zero, choice)
@@ -252,7 +256,7 @@ def test_losses_of_many_schedules_are_those_of_each() -> None:
     arrays = (SPECTRUM.eigenvalues, SPECTRUM.weights, SPECTRUM.mean_power)
     for name in ("ddim", "ddpm", "dpmpp_3m"):
         core = ss.samplers.as_sampler(name).core
-        rest = (core, _names.process_code("vp"), _names.loss_code("w2"))
+        rest = (core, codes.process_code("vp"), codes.loss_code("w2"))
         many = _core.evaluate_many(*arrays, rows, *rest, 2)
         assert many.tolist() == [_core.evaluate(*arrays, row, *rest, 1) for row in rows]
     with pytest.raises(ValueError, match="one row per schedule"):

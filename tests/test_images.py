@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from specsched import images
-from specsched.images import image_batches
+from specsched.spectra.sources import images
+from specsched.spectra.sources.images import image_batches
 
 RNG = np.random.default_rng(5)
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched import _core, _names
-from specsched._names import LossName
-from specsched._validate import FloatArray
+from specsched import _core
+from specsched._support import codes
+from specsched._support.checks import FloatArray
+from specsched._support.codes import LossName
 from specsched.samplers import as_sampler
 
 
@@ -29,8 +30,8 @@ def _one_by_one(
         spectrum.mean_power,
         schedule.sigmas,
         as_sampler(sampler).core.one_by_one(),
-        _names.process_code("vp"),
-        _names.loss_code(loss),
+        codes.process_code("vp"),
+        codes.loss_code(loss),
         1,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched.robust import as_neighbourhood
+from specsched.spectra.neighbourhood import as_neighbourhood
 from specsched.testing import paper_case, power_law
 
 SPECTRUM = paper_case().spectrum

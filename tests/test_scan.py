@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched.scan import solve_block
+from specsched.designs.scans.runs import solve_block
 
 DATA = {
     "steep": ss.Spectrum(1.0 / np.arange(1, 13) ** 2),

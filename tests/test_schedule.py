@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsched.schedule import Schedule, as_schedule
+from specsched.schedules.schedule import Schedule, as_schedule
 
 LEVELS = [157.4, 20.0, 3.0, 1.0, 0.25, 0.0]
 

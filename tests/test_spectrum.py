@@ -226,7 +226,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def fail(source: object, target: object) -> None:
         raise OSError("disk gone")
 
-    monkeypatch.setattr("specsched.spectrum_file.os.replace", fail)
+    monkeypatch.setattr("specsched._support.files.os.replace", fail)
     with pytest.raises(OSError, match="disk gone"):
         Spectrum([2.0]).save(path)
     assert Spectrum.load(path) == Spectrum([1.0])

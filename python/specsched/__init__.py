@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import baselines, samplers
-from .design import design
-from .design_path import design_path
-from .design_result import Design
-from .eta_design import design_eta
-from .fit import Fit, best_member, fit, tuned
-from .robust import Neighbourhood
+from .analysis.gains import Trace, Transfer, transfer
+from .analysis.losses import evaluate, value_and_grad
+from .designs.heuristics import best_member, tuned
+from .designs.path import design_path
+from .designs.result import Design
+from .designs.scans.result import ScanResult
+from .designs.scans.runs import scan
+from .designs.single import design
+from .designs.with_eta import design_eta
 from .samplers import Sampler
-from .scan import scan
-from .scan_result import ScanResult
-from .schedule import Schedule
-from .spectrum import Spectrum
-from .transfer import Trace, Transfer, evaluate, transfer, value_and_grad
+from .schedules.families import Fit, fit
+from .schedules.schedule import Schedule
+from .spectra.neighbourhood import Neighbourhood
+from .spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from . import models

@@ -1,4 +1,4 @@
-"""The command line ``specsched``: one file per command, and what they share in files with an underscore."""
+"""The command line ``specsched``: one file per command (`commands`), and what they share."""
 
 from __future__ import annotations
 

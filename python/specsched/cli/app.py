@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from . import baselines, compare, demo, design, evaluate, spectrum
-from ._errors import OneLineErrors
-from ._options import expanded
+from .commands import baselines, compare, demo, design, evaluate, spectrum
+from .errors import OneLineErrors
+from .options import expanded
 
 app = typer.Typer(
     cls=OneLineErrors,

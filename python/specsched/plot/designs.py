@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _validate
-from .._names import LOSS_TITLES
-from ..design_result import Design
-from ..schedule import Schedule
-from ..spectrum import Spectrum
-from ..transfer import evaluate
+from .._support import checks
+from .._support.codes import LOSS_TITLES
+from ..analysis.losses import evaluate
+from ..designs.result import Design
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
 from ._style import DASHES, MARKERS, OTHERS, VERMILION, cycled, legend, new_figure, plain_numbers, tidy
 from .schedules import draw_levels, schedule_table
 from .spectra import as_spectrum, draw_outputs
@@ -122,8 +122,8 @@ def plot_comparison(
     >>> plot_comparison({"designed": {4: 2.0, 8: 1.0}, "edm": {4: 3.0, 8: 1.5}}).axes[0].get_xlabel()
     'number of steps'
     """
-    _validate.lookup("loss", loss, LOSS_TITLES)
-    count = _validate.integer("count", count, minimum=0)
+    checks.lookup("loss", loss, LOSS_TITLES)
+    count = checks.integer("count", count, minimum=0)
     if not isinstance(table, Mapping) or not table or not all(table.values()):
         raise ValueError(
             "table must hold at least one schedule, and each of them at least one number of steps"
@@ -176,7 +176,7 @@ def best_baselines(design: Design, count: int = 3) -> dict[str, Schedule]:
     >>> list(best_baselines(found, 1)) == [found.best_baseline[0]]
     True
     """
-    count = _validate.integer("count", count, minimum=1)
+    count = checks.integer("count", count, minimum=1)
     names = sorted(design.baselines, key=design.baselines.__getitem__)
     return {name: design.baseline_schedules[name] for name in names[:count]}
 

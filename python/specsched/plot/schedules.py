@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..schedule import Schedule, as_schedule
+from ..schedules.schedule import Schedule, as_schedule
 from ._style import (
     BLACK,
     DASHES,

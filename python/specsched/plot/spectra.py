@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._names import ProcessName
-from .._validate import FloatArray
-from ..schedule import Schedule
-from ..spectrum import Spectrum
-from ..transfer import transfer
+from .._support.checks import FloatArray
+from .._support.codes import ProcessName
+from ..analysis.gains import transfer
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
 from ._style import BLACK, DASHES, OTHERS, VERMILION, cycled, legend, new_figure, tidy
 from .schedules import require_some, schedule_table
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _validate
-from .._validate import FloatArray
-from ..transfer import Transfer
+from .._support import checks
+from .._support.checks import FloatArray
+from ..analysis.gains import Transfer
 from ._style import GRAY, VERMILION, new_figure, tidy, whole_numbers
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def plot_trace(result: Transfer, *, count: int = 10, last: int | None = None) ->
     """
     if not isinstance(result, Transfer):
         raise TypeError(f"result must be a Transfer, got {type(result).__name__}")
-    count = _validate.integer("count", count, minimum=1)
+    count = checks.integer("count", count, minimum=1)
     steps = result.schedule.steps
-    kept = steps if last is None else min(_validate.integer("last", last, minimum=1), steps)
+    kept = steps if last is None else min(checks.integer("last", last, minimum=1), steps)
     errors = result.trace().relative_error
     values = result.spectrum.eigenvalues
     order = np.argsort(values)[::-1][:count]

@@ -7,12 +7,12 @@ that are not Gaussian, with an exact denoiser.
 """
 
 from .distances import Estimate, energy_distance, frechet_distance
+from .gaussians import Gaussian, bures_distance, gaussian_kl, time_domain
 from .literal import Moments, literal_ddim
 from .losses import literal_loss, reference_gradient, reference_loss
 from .mixtures import GaussianMixture, random_mixture
 from .problems import Problem, clustered, log_normal, low_rank, paper_case, power_law
 from .propagation import SAMPLERS, propagate
-from .time_domain import Gaussian, bures_distance, gaussian_kl, time_domain
 
 __all__ = [
     "SAMPLERS",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
-from .time_domain import Gaussian, squared_bures
+from .._support import checks
+from .gaussians import Gaussian, squared_bures
 
 Samples = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def frechet_distance(samples: object, target: object, *, resamples: int = 100, s
     goal = target if isinstance(target, Gaussian) else _fit(_samples("target", target), None)
     if goal.mean.size != ours.shape[1]:
         raise ValueError(f"target has dimension {goal.mean.size}, samples have {ours.shape[1]}")
-    resamples = _validate.integer("resamples", resamples, minimum=2)
+    resamples = checks.integer("resamples", resamples, minimum=2)
     rng = np.random.default_rng(seed)
     count = ours.shape[0]
     # Multinomial weights avoid copying the samples for every resample.
@@ -117,7 +117,7 @@ def energy_distance(samples: object, target: object, *, batch: int = 500) -> Est
     ours, theirs = _samples("samples", samples), _samples("target", target)
     if ours.shape[1] != theirs.shape[1]:
         raise ValueError(f"target has dimension {theirs.shape[1]}, samples have {ours.shape[1]}")
-    batch = _validate.integer("batch", batch, minimum=2)
+    batch = checks.integer("batch", batch, minimum=2)
     batches = min(ours.shape[0], theirs.shape[0]) // batch
     if batches < 2:
         raise ValueError(
@@ -144,8 +144,8 @@ def _distances(x: Samples, y: Samples) -> Samples:
 
 
 def _samples(name: str, values: object) -> Samples:
-    array = _validate.real_array(name, values)
+    array = checks.real_array(name, values)
     if array.ndim != 2 or array.shape[0] < 2 or array.shape[1] < 1:
         raise ValueError(f"{name} must have shape (n, d) with n >= 2, got {array.shape}")
-    _validate.finite(name, array)
+    checks.finite(name, array)
     return array

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._numbers import Numbers, elementwise, functions, numbers, precision, zeros
+from .numbers import Numbers, elementwise, functions, numbers, precision, zeros
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ._numbers import Numbers, elementwise, functions, numbers, precision, zeros
 from .literal import Moments, literal_ddim
+from .numbers import Numbers, elementwise, functions, numbers, precision, zeros
 from .propagation import propagate
 
 

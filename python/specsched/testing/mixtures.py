@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
-from ..spectrum import Spectrum
+from .._support import checks
+from ..spectra.spectrum import Spectrum
+from .gaussians import Gaussian
 from .literal import process_levels
 from .propagation import sampler_loop
-from .time_domain import Gaussian
 
 Samples = NDArray[np.float64]
 
@@ -47,9 +47,9 @@ class GaussianMixture:
     """
 
     def __init__(self, weights: object, means: object, covariances: object) -> None:
-        share = _validate.vector("weights", weights)
+        share = checks.vector("weights", weights)
         if (share <= 0).any():
-            bad = _validate.first_bad(share <= 0)
+            bad = checks.first_bad(share <= 0)
             raise ValueError(f"weights must be positive; weights[{bad}] is {share[bad]}")
         self.weights = share / share.sum()
         self.means = _shaped("means", means, (share.size, -1))
@@ -83,7 +83,7 @@ class GaussianMixture:
 
     def sample(self, count: int, *, seed: int | np.random.Generator = 0) -> Samples:
         """`count` exact samples, shape (count, d)."""
-        count = _validate.integer("count", count, minimum=1)
+        count = checks.integer("count", count, minimum=1)
         rng = np.random.default_rng(seed)
         labels = rng.choice(self.weights.size, size=count, p=self.weights)
         noise = rng.standard_normal((count, self.dim))
@@ -163,9 +163,9 @@ class GaussianMixture:
         -------
         ndarray, shape (n, d)
         """
-        count = _validate.integer("count", count, minimum=1)
-        levels = _validate.vector("sigmas", sigmas)
-        error = _validate.real("denoiser_error", denoiser_error, minimum=0.0)
+        count = checks.integer("count", count, minimum=1)
+        levels = checks.vector("sigmas", sigmas)
+        error = checks.real("denoiser_error", denoiser_error, minimum=0.0)
         scales = process_levels(levels, process)
         starts, noises, errors = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
         shape = (count, self.dim)
@@ -210,14 +210,14 @@ class _MatchedNormals:
 
 
 def _shaped(name: str, values: object, shape: tuple[int, ...]) -> Samples:
-    array = _validate.real_array(name, values)
+    array = checks.real_array(name, values)
     wrong = array.ndim != len(shape) or any(
         w not in (-1, n) for w, n in zip(shape, array.shape, strict=False)
     )
     if wrong or array.size == 0:
         wanted = ", ".join("d" if n == -1 else str(n) for n in shape)
         raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
-    _validate.finite(name, array)
+    checks.finite(name, array)
     return array
 
 
@@ -225,11 +225,11 @@ def _eigen(covariances: Samples) -> tuple[Samples, Samples]:
     asymmetry = np.abs(covariances - covariances.transpose(0, 2, 1)).max(axis=(1, 2))
     size = np.abs(covariances).max(axis=(1, 2))
     if (asymmetry > 1e-10 * size).any():
-        bad = _validate.first_bad(asymmetry > 1e-10 * size)
+        bad = checks.first_bad(asymmetry > 1e-10 * size)
         raise ValueError(f"covariances must be symmetric; covariances[{bad}] is not")
     values, vectors = np.linalg.eigh(covariances)
     if (values[:, 0] < -1e-10 * size).any():
-        bad = _validate.first_bad(values[:, 0] < -1e-10 * size)
+        bad = checks.first_bad(values[:, 0] < -1e-10 * size)
         raise ValueError(
             f"covariances must be positive semidefinite; covariances[{bad}] has eigenvalue {values[bad, 0]:g}"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectrum import Spectrum
+from ..spectra.spectrum import Spectrum
 
 PAPER_SIGMA_MAX = float(np.sqrt((1 - 4.036e-5) / 4.036e-5))
 PAPER_SIGMA_MIN = float(np.sqrt((1 - 0.9999) / 0.9999))

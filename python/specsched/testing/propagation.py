@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._numbers import Numbers, functions, numbers, precision, zeros
-from .adams import deis, ipndm, lms, plms
 from .literal import Moments, process_levels
-from .multistep import (
+from .numbers import Numbers, functions, numbers, precision, zeros
+from .solvers.adams import deis, ipndm, lms, plms
+from .solvers.multistep import (
     dpm_multistep,
     dpm_multistep_sde,
     dpmpp_2m,
@@ -19,9 +19,9 @@ from .multistep import (
     dpmpp_3m,
     dpmpp_3m_sde,
 )
-from .one_step import ddim, ddpm, dpm_2, dpm_2_ancestral, edm_stochastic, heun
-from .single_step import dpmpp_2s, dpmpp_2s_ancestral, dpmpp_sde, dpmpp_singlestep
-from .unipc import unipc
+from .solvers.one_step import ddim, ddpm, dpm_2, dpm_2_ancestral, edm_stochastic, heun
+from .solvers.single_step import dpmpp_2s, dpmpp_2s_ancestral, dpmpp_sde, dpmpp_singlestep
+from .solvers.unipc import unipc
 
 SAMPLERS: dict[str, Callable[..., Any]] = {
     loop.__name__: loop

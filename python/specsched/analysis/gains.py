@@ -1,0 +1,172 @@
+"""What a sampler does to a spectrum: the transfer function, its errors and their exact gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._support import checks, codes
+from .._support.checks import FloatArray
+from .._support.codes import ProcessName
+from ..samplers import Sampler
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
+from .arguments import checked, checked_threads
+
+
+class Trace(NamedTuple):
+    """Per step, noise -> clean: S + 1 rows (before the first step ... after the last), one column per eigenvalue.
+
+    Attributes
+    ----------
+    sigmas : ndarray, shape (S+1,)
+        The levels.
+    variance : ndarray, shape (S+1, d)
+        Variance of y = x / alpha when the sampler stands at each level.
+    target : ndarray, shape (S+1, d)
+        Variance that the noising process has there, eigenvalue + sigma^2.
+    relative_error : ndarray, shape (S+1, d)
+        ``variance / target - 1`` (0 where both vanish).
+    """
+
+    sigmas: FloatArray
+    variance: FloatArray
+    target: FloatArray
+    relative_error: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """The linear map from the start x_S and the data mean to the output, per eigenvalue.
+
+    The output is Gaussian with mean ``mean_gain * mu`` and variance ``variance`` (Theorem 3.5 of Benita, Elad & Keshet,
+    arXiv 2502.00180, for DDIM; docs/solvers.md for the other solvers).
+
+    Attributes
+    ----------
+    gain : ndarray, shape (d,)
+        D1, the factor from the start x_S to the output.
+    mean_gain : ndarray, shape (d,)
+        D2, the factor from the data mean to the output mean.
+    variance : ndarray, shape (d,)
+        Output variance, start and injected noise included.
+    injected : ndarray, shape (d,)
+        The part of the variance that the sampler's own noise adds (0 for deterministic samplers).
+    """
+
+    spectrum: Spectrum
+    schedule: Schedule
+    sampler: Sampler
+    process: str
+    gain: FloatArray
+    mean_gain: FloatArray
+    variance: FloatArray
+    injected: FloatArray
+    denoiser_error: float = 0.0
+
+    def trace(self) -> Trace:
+        """Variances and relative errors after every step (the paper's Figure 2b).
+
+        Examples
+        --------
+        >>> import specsched as ss
+        >>> t = ss.transfer(ss.Spectrum([1.0]), [10.0, 1.0, 0.0]).trace()
+        >>> t.variance.shape, t.sigmas.tolist()
+        ((3, 1), [10.0, 1.0, 0.0])
+        """
+        sigmas = self.schedule.sigmas
+        variance = _core.trace(
+            self.spectrum.eigenvalues,
+            sigmas,
+            self.sampler.core_for(self.denoiser_error),
+            codes.process_code(self.process),
+        )
+        target = self.spectrum.eigenvalues[None, :] + np.square(sigmas)[:, None]
+        relative = np.divide(variance - target, target, out=np.zeros_like(variance), where=target > 0)
+        return Trace(sigmas, variance, target, relative)
+
+    def __repr__(self) -> str:
+        worst = np.max(np.abs(self.variance - self.spectrum.eigenvalues))
+        return (
+            f"Transfer({self.sampler.name}, {self.process}, {self.schedule.steps} steps, "
+            f"{len(self.gain)} eigenvalues, largest variance error {worst:.3g})"
+        )
+
+
+def transfer(
+    spectrum: Any,
+    schedule: Any,
+    *,
+    sampler: Any = "ddim",
+    process: ProcessName = "vp",
+    denoiser_error: float = 0.0,
+    threads: int = 0,
+) -> Transfer:
+    """The sampler's transfer function for Gaussian data with this spectrum.
+
+    Parameters
+    ----------
+    spectrum : Spectrum or array_like
+        Eigenvalues of the data covariance, in squared data units.
+    schedule : Schedule or array_like, shape (S+1,)
+        Noise levels sigma/alpha, noise -> clean.
+    sampler : str or specsched.samplers.Sampler
+        What runs over the levels.
+    process : {"vp", "ve", "flow"}
+        The noising process; it fixes the start and the scale of the result.
+    denoiser_error : float >= 0
+        Relative white error of the denoiser: each prediction carries an independent error of variance
+        ``denoiser_error**2 * sigma**2 / (1 + sigma**2)``. 0 is the exact denoiser. In the losses, the variance E that
+        these errors add to the output is a term beside the loss of the exact denoiser: sqrt(W2^2 + sum w E), or
+        KL + sum w E / (2 lambda).
+    threads : int
+        OpenMP threads, 0 for the default. The result does not depend on it.
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is not a spectrum, a schedule or a known name.
+
+    Notes
+    -----
+    With y = x / alpha, the deviation from the mean is multiplied by P per eigenvalue and
+    D1 = alpha_0 P / alpha_S, D2 = alpha_0 (1 - P) (our form of Lemmas 3.2-3.4).
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> t = ss.transfer(ss.Spectrum([4.0, 1.0]), [10.0, 1.0, 0.0])
+    >>> (t.variance < [4.0, 1.0]).all()  # discretised DDIM shrinks
+    np.True_
+    """
+    data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
+    code = codes.process_code(process)
+    gain, variance = _core.transfer(
+        data.eigenvalues, data.weights, data.mean_power, levels.sigmas, core, code, checked_threads(threads)
+    )
+    first, last = float(levels.sigmas[0]), float(levels.sigmas[-1])
+    scale_first, scale_last = _core.signal_scale(code, first), _core.signal_scale(code, last)
+    started = _core.start_variance(code, first) * (scale_last * gain) ** 2
+    injected = (
+        np.zeros_like(gain)
+        if solver.deterministic and denoiser_error == 0.0
+        else np.maximum(variance - started, 0.0)
+    )
+    return Transfer(
+        data,
+        levels,
+        solver,
+        process,
+        gain=checks.read_only(gain * (scale_last / scale_first)),
+        mean_gain=checks.read_only(scale_last * (1.0 - gain)),
+        variance=checks.read_only(variance),
+        injected=checks.read_only(injected),
+        denoiser_error=float(denoiser_error),
+    )

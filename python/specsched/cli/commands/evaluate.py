@@ -1,0 +1,128 @@
+"""``specsched evaluate``: how good a schedule is for data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..._support import checks
+from ..._support.codes import LOSS_TITLES
+from ...analysis.gains import Transfer, transfer
+from ...analysis.losses import evaluate
+from ...schedules import baselines
+from ...schedules.schedule import Schedule
+from ...spectra.spectrum import Spectrum
+from .. import report
+from ..console import print_json, say
+from ..files import Outputs
+from ..options import DataOptions, EndOptions, SolverOptions
+from ..work import DATA_HELP, read_for, read_schedule
+
+
+def run(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
+    schedule: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCHEDULE",
+            help="Saved schedule (.json, .npy, .txt), or a heuristic by name, with --steps.",
+        ),
+    ],
+    reading: DataOptions,
+    solver: SolverOptions,
+    ends: EndOptions,
+    steps: Annotated[int | None, typer.Option(help="Number of steps of a heuristic given by name.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Save a picture of output and data spectrum.")] = None,
+    denoiser_error: Annotated[
+        float, typer.Option(help="Relative white error of the denoiser, part of the loss.")
+    ] = 0.0,
+    trace: Annotated[Path | None, typer.Option(help="Save a picture of the errors step by step.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Evaluate SCHEDULE on DATA, beside the heuristics with the same ends."""
+    outputs = Outputs([data, schedule])
+    outputs.check_picture("--plot", plot)
+    outputs.check_picture("--trace", trace)
+    error = checks.real("--denoiser-error", denoiser_error, minimum=0.0)
+    options = solver.checked() | {"denoiser_error": error}
+    levels = _schedule(schedule, steps, ends, solver.process)
+    options["sampler"].check(levels)
+    spectrum = read_for(data, reading, solver)
+
+    value = evaluate(spectrum, levels, **options)
+    heuristics = _same_ends(levels, ends.sigma_floor)
+    others = {name: evaluate(spectrum, other, **options) for name, other in heuristics.items()}
+    result = transfer(spectrum, levels, **{key: value for key, value in options.items() if key != "loss"})
+    _draw(outputs, plot, trace, result)
+    outputs.write()
+    if as_json:
+        document = {
+            "data": report.spectrum_document(spectrum),
+            "schedule": report.schedule_document(levels),
+            "value": value,
+            "variance_ratio": _variance_ratio(spectrum, result),
+            "baselines": others,
+        }
+        print_json(report.problem_document(options["sampler"], solver.process, solver.loss) | document)
+        return
+    report.show_spectrum(spectrum, data)
+    say(f"Schedule: {repr(levels).partition('(')[2].removesuffix(')')}")
+    say(f"Sampler: {options['sampler'].name}, {solver.process}")
+    say(f"{LOSS_TITLES[solver.loss]}: {value:.6g}")
+    ratio = _variance_ratio(spectrum, result)
+    if ratio is not None:
+        say(f"Variance of the output: {100.0 * ratio:.4g} % of the data's")
+    say()
+    report.show_losses("this schedule", value, others, {}, solver.loss)
+    for path in filter(None, (plot, trace)):
+        say(f"saved {path}")
+
+
+def _schedule(text: str, steps: int | None, ends: EndOptions, process: str) -> Schedule:
+    path = Path(text)
+    if text in baselines.TABLE and not path.exists():
+        if steps is None:
+            raise ValueError(f"the heuristic {text!r} needs --steps")
+        return baselines.make(text, steps, **ends.checked(process, steps))
+    if not path.exists():
+        known = ", ".join(sorted(baselines.TABLE))
+        raise FileNotFoundError(f"SCHEDULE is neither a file nor a known heuristic: {text!r}; known: {known}")
+    if steps is not None or ends.sigma_max is not None or ends.sigma_min:
+        raise ValueError(
+            f"--steps, --sigma-max and --sigma-min are those of the file {text!r}; leave them out"
+        )
+    return read_schedule(path)
+
+
+def _same_ends(levels: Schedule, floor: float | None) -> dict[str, Schedule]:
+    """The heuristics with the ends of the schedule: its last positive level, too, where it ends at 0."""
+    low = levels[-1]
+    if low > 0:
+        return baselines.all_schedules(levels.steps, sigma_max=levels[0], sigma_min=low)
+    if floor is None and levels.steps > 1:
+        floor = levels[-2]
+    return baselines.all_schedules(levels.steps, sigma_max=levels[0], sigma_min=0.0, sigma_floor=floor)
+
+
+def _variance_ratio(spectrum: Spectrum, result: Transfer) -> float | None:
+    total = spectrum.total_variance
+    return float(spectrum.weights @ result.variance) / total if total > 0 else None
+
+
+def _draw(outputs: Outputs, plot: Path | None, trace: Path | None, result: Transfer) -> None:
+    if plot is None and trace is None:
+        return
+    from ...plot import plot_outputs, plot_trace, save_figure
+
+    process: Any = result.process
+    if plot is not None:
+        name = result.schedule.name or "samples"
+        figure = plot_outputs(
+            result.spectrum, {name: result.schedule}, sampler=result.sampler, process=process
+        )
+        outputs.add(plot, lambda path: save_figure(figure, path))
+    if trace is not None:
+        errors = plot_trace(result)
+        outputs.add(trace, lambda path: save_figure(errors, path))

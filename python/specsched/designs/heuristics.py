@@ -1,0 +1,212 @@
+"""Tuned heuristics: the best member of a parametric family for a spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._support import checks
+from .._support.checks import FloatArray
+from .._support.codes import LossName, ProcessName
+from ..analysis.losses import evaluate
+from ..schedules.families import FAMILIES, GRID, Space, shown
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class Member:
+    """The member of a family that is best for a spectrum: a tuned heuristic.
+
+    Attributes
+    ----------
+    family : str
+        A key of `FAMILIES`.
+    parameters : dict of str to float
+        As the baseline function takes them.
+    schedule : Schedule
+        The member.
+    loss : float
+        Its loss on the spectrum.
+    """
+
+    family: str
+    parameters: dict[str, float]
+    schedule: Schedule
+    loss: float
+
+    def __repr__(self) -> str:
+        return f"Member({self.family}: {shown(self.parameters)}; loss {self.loss:.6g})"
+
+
+def best_member(
+    spectrum: Any,
+    steps: int,
+    *,
+    family: str,
+    sigma_max: float,
+    sigma_min: float = 0.0,
+    sigma_floor: float | None = None,
+    sampler: Any = "ddim",
+    process: ProcessName = "vp",
+    loss: LossName = "w2",
+    denoiser_error: float = 0.0,
+    threads: int = 0,
+) -> Member:
+    """The best member of a family for a spectrum: what tuning that heuristic could reach.
+
+    A grid over the parameters, then a local search from its two best points (Nelder-Mead, or bounded Brent
+    for one parameter). Never worse than the family's defaults.
+
+    Parameters
+    ----------
+    spectrum : Spectrum or array_like
+        Of the data; a large one is searched on in compressed form, and the loss reported is that of the full
+        one.
+    steps : int
+        Number of steps S >= 1.
+    family : str
+        A key of `FAMILIES`.
+    sigma_max, sigma_min, sigma_floor : float
+        End levels, as for `specsched.baselines`.
+    sampler, process, loss, threads
+        As for `specsched.evaluate`.
+    denoiser_error : float
+        Relative error of the denoiser to allow for, as `specsched.design` does for multistep samplers: it is part of
+        what is minimised, but not of the loss reported.
+
+    Returns
+    -------
+    Member
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `specsched.evaluate` and the baselines; unknown `family` (the message lists the known ones).
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> from specsched import best_member
+    >>> best_member(ss.Spectrum([0.25]), 10, family="kl_optimal", sigma_max=80.0, sigma_min=0.01)
+    Member(kl_optimal: eigenvalue=0.25; loss ...)
+    """
+    space = Space(checks.lookup("family", family, FAMILIES))
+    full = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
+    nodes = full.compress() if full.eigenvalues.size > 256 else full
+    ends = {"sigma_max": sigma_max, "sigma_min": sigma_min, "sigma_floor": sigma_floor}
+    options: dict[str, Any] = {"sampler": sampler, "process": process, "loss": loss, "threads": threads}
+    untuned = space.baseline(steps, **ends)
+    plain = Member(family, space.default(), untuned, evaluate(full, untuned, **options))
+    if steps == 1:
+        return plain
+
+    def cost_of(data: Spectrum, schedule: Schedule) -> float:
+        try:
+            return evaluate(data, schedule, denoiser_error=denoiser_error, **options)
+        except ValueError:  # an infinite loss at extreme parameters; the defaults above have passed
+            return np.inf
+
+    point = _search(space, lambda point: cost_of(nodes, space.member(point, steps, ends)))
+    schedule = space.member(point, steps, ends)
+    if cost_of(full, untuned) <= cost_of(full, schedule):
+        return plain
+    return Member(family, space.parameters(point), schedule, evaluate(full, schedule, **options))
+
+
+def tuned(
+    spectrum: Any,
+    steps: int,
+    *,
+    sigma_max: float,
+    sigma_min: float = 0.0,
+    sigma_floor: float | None = None,
+    sampler: Any = "ddim",
+    process: ProcessName = "vp",
+    loss: LossName = "w2",
+    denoiser_error: float = 0.0,
+    threads: int = 0,
+    families: Iterable[str] | None = None,
+) -> dict[str, Member]:
+    """The best member of every family for a spectrum: see `best_member`.
+
+    Parameters
+    ----------
+    spectrum, steps, sigma_max, sigma_min, sigma_floor, sampler, process, loss, denoiser_error, threads
+        As for `best_member`.
+    families : iterable of str, optional
+        Which ones; all of `FAMILIES` by default.
+
+    Returns
+    -------
+    dict of str to Member
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `best_member`.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> from specsched import tuned
+    >>> members = tuned(ss.Spectrum([4.0, 0.1]), 8, sigma_max=80.0, families=["edm", "cosine"])
+    >>> sorted(members)
+    ['cosine', 'edm']
+    """
+    if isinstance(families, str):
+        raise TypeError(f"families must be a list of names, got the string {families!r}")
+    names = list(FAMILIES) if families is None else list(families)
+    for name in names:
+        checks.lookup("family", name, FAMILIES)
+    return {
+        name: best_member(
+            spectrum,
+            steps,
+            family=name,
+            sigma_max=sigma_max,
+            sigma_min=sigma_min,
+            sigma_floor=sigma_floor,
+            sampler=sampler,
+            process=process,
+            loss=loss,
+            denoiser_error=denoiser_error,
+            threads=threads,
+        )
+        for name in names
+    }
+
+
+def _search(space: Space, cost: Callable[[FloatArray], float]) -> FloatArray:
+    """Grid, then a local search from its two best points; the best point found."""
+    found: list[FloatArray] = []
+    for start in space.best_starts(cost, 2):
+        found += [start, _along_line(cost, start) if start.size == 1 else _simplex(cost, start)]
+    return min(found, key=cost)
+
+
+def _along_line(cost: Callable[[FloatArray], float], start: FloatArray) -> FloatArray:
+    """Brent's method between the neighbours of a point of the one-dimensional grid."""
+    from scipy.optimize import minimize_scalar
+
+    width = 1.0 / (GRID[1] - 1)
+    around = (max(start[0] - width, 0.0), min(start[0] + width, 1.0))
+    found = minimize_scalar(lambda share: cost(np.array([share])), bounds=around, options={"xatol": 1e-9})
+    return np.array([found.x])
+
+
+def _simplex(cost: Callable[[FloatArray], float], start: FloatArray) -> FloatArray:
+    """Nelder-Mead within the cube."""
+    from scipy.optimize import minimize
+
+    found = minimize(
+        cost,
+        start,
+        method="Nelder-Mead",
+        bounds=[(0.0, 1.0)] * start.size,
+        options={"xatol": 1e-7, "fatol": 1e-12, "maxfev": 120 * start.size},
+    )
+    return np.asarray(found.x)

@@ -1,0 +1,1 @@
+"""How the best levels are found: one file per method."""

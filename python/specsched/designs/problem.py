@@ -1,0 +1,307 @@
+"""A design problem with every default filled in and every argument checked, and what searches for designs return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._support import checks, codes
+from .._support.checks import FloatArray
+from .._support.codes import LossName, ProcessName
+from ..analysis.losses import evaluate, loss_of
+from ..samplers import Sampler, as_sampler
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
+
+DEFAULT_SIGMA_MAX = {"vp": 157.4, "ve": 80.0, "flow": 999.0}
+"""First level where none is given: the paper's (abar = 4.036e-5), EDM's, and t = 0.999."""
+
+COMPRESS_TOLERANCE = 1e-10
+"""Relative error of their losses; what a design reports is the loss on the full spectrum."""
+
+COMPRESS_ABOVE = 96
+"""Spectra with more entries are designed on their compressed form."""
+
+COMPRESS_ABOVE_WORK = 5000
+"""And so are smaller ones with more entries times steps, for DDIM and DDPM."""
+
+SAFE_RATIO = 1.1
+"""Largest least ratio of neighbouring levels that designs for multistep solvers keep by default."""
+
+SERIAL_WORK = 1_000_000
+"""Eigenvalues times steps up to which a single loss takes less than it may cost to wake a second thread."""
+
+SAFE_DENOISER_ERROR = 0.01
+"""Relative white error that designs for solvers with several predictions allow for by default."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, as given; `specsched.design` says what each option means."""
+
+    sampler: Any = "ddim"
+    process: Any = "vp"
+    loss: Any = "w2"
+    sigma_max: Any = None
+    sigma_min: Any = 0.0
+    sigma_floor: Any = None
+    min_ratio: Any = None
+    denoiser_error: Any = None
+    tol: Any = 1e-9
+    max_iter: Any = 500
+    threads: Any = 0
+
+    @classmethod
+    def named(cls, given: dict[str, Any]) -> Options:
+        """From keyword arguments, or an error that lists what there is."""
+        for name in given:
+            if name not in cls.__dataclass_fields__:
+                raise checks.unknown_name("option", name, cls.__dataclass_fields__)
+        return cls(**given)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A design problem with every default filled in: what each method starts from."""
+
+    spectra: tuple[Spectrum, ...]
+    full: Spectrum  # all spectra together, each with an equal share
+    nodes: Spectrum  # the same, compressed
+    steps: int
+    sampler: Sampler
+    process: ProcessName
+    loss: LossName
+    sigma_max: float
+    sigma_min: float
+    sigma_floor: float  # 0: none
+    min_ratio: float
+    ratio_given: bool  # by the user: then no start that breaks it is returned
+    denoiser_error: float
+    tol: float
+    max_iter: int
+    threads: int
+
+    def loss_of_nodes(self, sigmas: FloatArray) -> float:
+        """Loss of the levels on the compressed spectrum."""
+        return _core.evaluate(*self._arguments(sigmas))
+
+    def losses_of_nodes(self, rows: FloatArray) -> FloatArray:
+        """Losses of many schedules, one per row, on the compressed spectrum."""
+        return _core.evaluate_many(*self._arguments(np.ascontiguousarray(rows)))
+
+    def value_and_grad(self, sigmas: FloatArray) -> tuple[float, FloatArray]:
+        """Loss and gradient by the levels on the compressed spectrum."""
+        return _core.value_and_grad(*self._arguments(sigmas))
+
+    def value_and_grad_eta(self, sigmas: FloatArray, eta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Loss and gradient by the levels and by the eta of each step, on the compressed spectrum."""
+        core = _core.with_eta_steps(self.sampler.core_for(self.denoiser_error), np.ascontiguousarray(eta))
+        return _core.value_and_grad_eta(*self._arguments(sigmas, core))
+
+    def loss_of(self, spectrum: Spectrum, schedule: Schedule) -> float:
+        """What is reported: loss on a full spectrum with the exact denoiser."""
+        return evaluate(
+            spectrum,
+            schedule,
+            sampler=self.sampler,
+            process=self.process,
+            loss=self.loss,
+            threads=self.threads if len(spectrum) * self.steps > SERIAL_WORK else 1,
+        )
+
+    def exact(self) -> Problem:
+        """The same problem for the exact denoiser, whose losses are reported."""
+        return replace(self, denoiser_error=0.0) if self.denoiser_error else self
+
+    def for_ddim(self) -> Problem | None:
+        """The same problem for plain DDIM, or None if it is that already."""
+        plain = as_sampler("ddim")
+        return None if self.sampler == plain else replace(self, sampler=plain, denoiser_error=0.0)
+
+    def parts(self) -> list[Problem]:
+        """The same problem for each spectrum alone."""
+        return [self.with_spectrum(s) for s in self.spectra]
+
+    def with_spectrum(self, spectrum: Spectrum) -> Problem:
+        """The same problem for this spectrum alone."""
+        nodes = design_nodes(spectrum, self.steps, self.sampler)
+        return replace(self, spectra=(spectrum,), full=spectrum, nodes=nodes)
+
+    def allows(self, sigmas: FloatArray) -> bool:
+        """Whether levels with the right ends meet the floor and the least ratio."""
+        levels = sigmas[:-1] if self.sigma_min == 0.0 else sigmas
+        near = 1.0 - 1e-12
+        least = self.min_ratio if self.ratio_given else 1.0
+        return bool(
+            (levels[:-1] / levels[1:] >= least * near).all() and levels[-1] >= self.sigma_floor * near
+        )
+
+    def _arguments(self, sigmas: FloatArray, core: _core.Sampler | None = None) -> tuple[Any, ...]:
+        nodes = self.nodes
+        return (
+            nodes.eigenvalues,
+            nodes.weights,
+            nodes.mean_power,
+            sigmas,
+            core or self.sampler.core_for(self.denoiser_error),
+            codes.process_code(self.process),
+            codes.loss_code(self.loss),
+            self.threads,
+        )
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a design minimises: the mean over the spectra, or the worst of them."""
+
+    parts: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, worst: bool) -> Objective:
+        """The mean (one problem on all spectra together) or the worst case."""
+        return cls(tuple(problem.parts()) if worst else (problem,))
+
+    def __call__(self, sigmas: FloatArray) -> float:
+        return max(part.loss_of_nodes(sigmas) for part in self.parts)
+
+    def many(self, rows: FloatArray) -> FloatArray:
+        """The objective of each row of levels."""
+        return np.asarray(np.max([part.losses_of_nodes(rows) for part in self.parts], axis=0))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method found: levels and how well they satisfy the conditions of optimality."""
+
+    sigmas: FloatArray
+    kkt_error: float
+    nit: int
+    nfev: int
+    success: bool
+    message: str
+    start_losses: FloatArray | None = None
+    """Losses of the starts on the compressed spectrum, where the method had to find them anyway."""
+
+
+def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> Problem:
+    """The problem for these spectra; raises for whatever is wrong with the options."""
+    count = checks.integer("steps", steps, minimum=1, maximum=100_000)
+    solver = as_sampler(options.sampler)
+    codes.process_code(options.process)
+    high, low, floor = _ends(options)
+    ratio = _least_ratio(options.min_ratio, solver, count, high, low or floor)
+    _check_room(ratio, count, high, low, floor)
+    full = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
+    loss_of(options.loss, full)
+    _check_ends(solver, high, low, count)
+    return Problem(
+        spectra=tuple(spectra),
+        full=full,
+        nodes=design_nodes(full, count, solver),
+        steps=count,
+        sampler=solver,
+        process=options.process,
+        loss=options.loss,
+        sigma_max=high,
+        sigma_min=low,
+        sigma_floor=floor,
+        min_ratio=ratio,
+        ratio_given=options.min_ratio is not None,
+        denoiser_error=_denoiser_error(options.denoiser_error, solver),
+        tol=checks.real("tol", options.tol, above=0.0),
+        max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
+        threads=checks.integer("threads", options.threads, minimum=0, maximum=4096),
+    )
+
+
+def as_spectra(spectrum: Any) -> tuple[Spectrum, ...]:
+    """One spectrum, an array of eigenvalues or a list of spectra, as a tuple of spectra."""
+    if isinstance(spectrum, Spectrum):
+        return (spectrum,)
+    if isinstance(spectrum, Sequence) and spectrum and all(isinstance(s, Spectrum) for s in spectrum):
+        return tuple(spectrum)
+    if isinstance(spectrum, Sequence) and any(isinstance(s, Spectrum) for s in spectrum):
+        bad = next(i for i, s in enumerate(spectrum) if not isinstance(s, Spectrum))
+        raise TypeError(
+            f"spectrum[{bad}] is {type(spectrum[bad]).__name__}; a list must hold Spectrum objects only"
+        )
+    return (Spectrum(spectrum),)
+
+
+def compressed(spectrum: Spectrum) -> Spectrum:
+    """The spectrum on which a design is searched for."""
+    return spectrum.compress(COMPRESS_TOLERANCE) if len(spectrum) > COMPRESS_ABOVE else spectrum
+
+
+def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
+    """The same for a number of steps: many of them are worth compressing a small spectrum too."""
+    # Only DDIM and DDPM have losses that are analytic whatever the schedule (docs/compression.md).
+    one_number = solver == as_sampler("ddim") or solver == as_sampler("ddpm")
+    if one_number and len(spectrum) * steps > COMPRESS_ABOVE_WORK:
+        return spectrum.compress(COMPRESS_TOLERANCE)
+    return compressed(spectrum)
+
+
+def _ends(options: Options) -> tuple[float, float, float]:
+    """First level, last level and floor (0: none)."""
+    high = (
+        DEFAULT_SIGMA_MAX[options.process]
+        if options.sigma_max is None
+        else checks.real("sigma_max", options.sigma_max, above=0.0)
+    )
+    low = checks.real("sigma_min", options.sigma_min, minimum=0.0)
+    if low >= high:
+        raise ValueError(
+            f"sigma_min must be less than sigma_max, got sigma_min={low:g} and sigma_max={high:g}"
+        )
+    given = options.sigma_floor
+    floor = 0.0 if given is None else checks.real("sigma_floor", given, above=0.0)
+    if floor and low > 0.0:
+        raise ValueError(
+            f"sigma_floor applies to schedules that end at 0; sigma_min is {low:g}: give one of the two"
+        )
+    if floor >= high:
+        raise ValueError(f"sigma_floor must be less than sigma_max, got {floor:g} and {high:g}")
+    return high, low, floor
+
+
+def _check_room(ratio: float, count: int, high: float, low: float, floor: float) -> None:
+    bottom = low or floor
+    intervals = count if low else count - 1
+    if ratio > 1.0 and bottom and ratio**intervals > high / bottom:
+        raise ValueError(
+            f"min_ratio={ratio:g} leaves no room for {count} steps between {high:g} and {bottom:g}; "
+            f"it may be at most {(high / bottom) ** (1.0 / max(intervals, 1)):g}"
+        )
+
+
+def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
+    """What was asked for, or a quarter of the mean gap in log sigma (at most SAFE_RATIO) for multistep solvers."""
+    if given is not None:
+        return checks.real("min_ratio", given, minimum=1.0)
+    if not solver.multistep:
+        return 1.0
+    return min(SAFE_RATIO, float((high / (bottom or 1e-4 * high)) ** (0.25 / count)))
+
+
+def _denoiser_error(given: Any, solver: Sampler) -> float:
+    if given is None:
+        return SAFE_DENOISER_ERROR if solver.multistep else 0.0
+    return checks.real("denoiser_error", given, minimum=0.0)
+
+
+@lru_cache(maxsize=256)
+def _check_ends(sampler: Sampler, high: float, low: float, steps: int) -> None:
+    """Whether sampler and ends fit, asked with any schedule that has these ends."""
+    levels = np.geomspace(high, low or high * 1e-3, steps + 1)
+    levels[-1] = low
+    sampler.check(Schedule(levels))
+
+
+Search = Callable[[Problem, list[Schedule]], Outcome]
+"""A method: from starts with the ends of the problem to levels."""

@@ -1,0 +1,99 @@
+"""What every sampler has: options, checks, and its handle in the compiled core."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from .. import _core
+from .._support import checks
+from ..schedules.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A solver and its options; subclasses are the solvers."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "eta" and (isinstance(value, (list, tuple)) or np.ndim(value)):
+                object.__setattr__(self, "eta", tuple(checks.vector("eta", value).tolist()))
+            elif field.name == "disable_corrector":
+                object.__setattr__(self, field.name, checks.indices(field.name, value))
+            elif not isinstance(value, bool) and value != math.inf:
+                checks.real(field.name, value)
+        self.core  # noqa: B018  the core knows each option's range and says what is wrong
+
+    @property
+    def name(self) -> str:
+        """Canonical name."""
+        return self.names[0]
+
+    @property
+    def options(self) -> dict[str, float]:
+        """The options as numbers, as the compiled core takes them; lists over the steps are not among them."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: float(value) for name, value in values.items() if not isinstance(value, tuple)}
+
+    @property
+    def eta_steps(self) -> tuple[float, ...] | None:
+        """The eta of each step, noise -> clean, where there is not one for all."""
+        eta = getattr(self, "eta", None)
+        return eta if isinstance(eta, tuple) else None
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the sampler adds no noise of its own."""
+        if self.options.get("s_churn", 0.0) > 0.0:
+            return False
+        return not any(self.eta_steps or (self.options.get("eta", 0.0),))
+
+    @property
+    def multistep(self) -> bool:
+        """Whether it combines several predictions, so that nearby levels can act as finite differences."""
+        return True
+
+    def function_evaluations(self, schedule: Schedule) -> int:
+        """Number of denoiser evaluations (NFE) of one run over the schedule.
+
+        Examples
+        --------
+        >>> import specsched as ss
+        >>> ss.samplers.Heun().function_evaluations(ss.Schedule([10.0, 1.0, 0.1, 0.0]))
+        5
+        """
+        return self.core.function_evaluations(schedule.steps, float(schedule.sigmas[-1]) == 0.0)
+
+    def check(self, schedule: Schedule) -> None:
+        """Raise ValueError where sampler and levels do not fit."""
+        problem = self.core.check(schedule.sigmas)
+        if problem:
+            raise ValueError(problem)
+
+    @cached_property
+    def core(self) -> _core.Sampler:
+        """Handle of the compiled core for an exact denoiser."""
+        return self._make_core(0.0)
+
+    def core_for(self, denoiser_error: float) -> _core.Sampler:
+        """Handle of the compiled core for a denoiser with this relative white error."""
+        return self.core if denoiser_error == 0.0 else _core_with_error(self, denoiser_error)
+
+    def _make_core(self, error: float) -> _core.Sampler:
+        if self.eta_steps is None:
+            return _core.Sampler(self.name, self.options, error)
+        for eta in {min(self.eta_steps), max(self.eta_steps)}:  # the core checks the range of one eta
+            core = _core.Sampler(self.name, {**self.options, "eta": eta}, error)
+        return _core.with_eta_steps(core, np.array(self.eta_steps))
+
+
+@lru_cache(maxsize=128)
+def _core_with_error(sampler: Sampler, error: float) -> _core.Sampler:
+    return sampler._make_core(error)

@@ -1,0 +1,1 @@
+"""Hand-over of the levels to frameworks: one file per framework."""

@@ -1,0 +1,1 @@
+"""Spectra: the eigenvalues of the data covariance, their estimates, files and compression."""

@@ -1,0 +1,321 @@
+"""Eigenvalues of a full covariance: of a matrix, or of samples in one stable pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._support import checks
+from .._support.checks import FloatArray
+from .._support.progress import Meter
+from . import batches
+
+Moments = tuple[FloatArray, FloatArray, FloatArray]
+"""Eigenvalues, multiplicities and mean power."""
+
+_UPDATE_ROWS = 512
+
+
+def of_matrix(covariance: object, mean: object = None) -> Moments:
+    """Moments of a covariance matrix and a mean vector; see `Spectrum.from_covariance`."""
+    eps = _precision(covariance)
+    matrix = checks.real_array("covariance", covariance)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}")
+    checks.finite("covariance", matrix)
+    _check_symmetric(matrix, float(np.sqrt(eps)))
+    size = len(matrix)
+    center = None if mean is None else checks.vector("mean", mean, length=size)
+    if not np.any(matrix - np.diag(np.diagonal(matrix))):
+        values, rotated = np.diagonal(matrix).copy(), center
+        limit = 0.0  # nothing was rounded, so nothing negative is forgiven
+    else:
+        values, rotated = _eigen((matrix + matrix.T) / 2, center)
+        limit = max(size, 10) * eps * float(np.abs(values).max(initial=0.0))
+    if (values < -limit).any():
+        k = int(np.argmin(values))
+        raise ValueError(
+            f"covariance must be positive semi-definite; its eigenvalue {values[k]:.6g} lies below zero "
+            f"by more than rounding ({limit:.2g})"
+        )
+    values[np.abs(values) <= limit] = 0.0
+    power = np.zeros(size) if rotated is None else rotated**2
+    order = np.argsort(values)[::-1]
+    return values[order], np.ones(size), power[order]
+
+
+def of_samples(
+    samples: object, *, mean: object, ddof: int | None, dtype: object, progress: object
+) -> Moments:
+    """Moments of samples of shape (n, d...); see `Spectrum.from_samples`."""
+    precision = _dtype(dtype)
+    center = _center(mean)
+    ddof = _ddof(ddof, center)
+    with Meter(progress, "samples", batches.count_of(samples)) as meter:
+        array = batches.as_array(samples)
+        if array is not None:
+            batches.check_block("samples", array)
+        if array is not None and len(array) <= array[0:1].size:
+            batches.enough(len(array), ddof)
+            state: _Scatter | _Gram = _Gram.of([array], precision, center, meter)
+        else:
+            state = _accumulate(samples, precision, center, meter)
+    batches.enough(state.count, ddof)
+    with Meter(progress, "eigenvalue problems", 1) as meter:
+        keep_mean = not (isinstance(mean, str) and mean == "drop")
+        moments = state.moments(ddof, keep_mean)
+        meter.add()
+    return moments
+
+
+def _accumulate(
+    samples: object, precision: type, center: FloatArray | None, meter: Meter
+) -> _Scatter | _Gram:
+    """Keep the rows while they are fewer than columns (the Gram matrix is smaller), scatter afterwards."""
+    owned = isinstance(samples, (np.ndarray, list, tuple))  # a generator may reuse its buffer
+    kept: list[batches.Block] = []
+    scatter: _Scatter | None = None
+    waiting = 0
+    for _, block in batches.blocks(samples):
+        rows = block.reshape(len(block), -1)
+        kept.append(rows if owned else rows.copy())
+        waiting += len(rows)
+        size = rows.shape[1]
+        # Small batches wait for company: each update touches the whole matrix.
+        if waiting > (size if scatter is None else min(size, _UPDATE_ROWS)):
+            scatter = scatter or _Scatter(size, precision, center)
+            scatter.add_all(kept, meter)
+            kept, waiting = [], 0
+    if scatter is None:
+        batches.enough(waiting, 0)
+        return _Gram.of(kept, precision, center, meter)
+    scatter.add_all(kept, meter)
+    return scatter
+
+
+class _Scatter:
+    """Mean and scatter matrix of the rows so far, by pairwise updates (Chan, Golub and LeVeque 1983)."""
+
+    def __init__(self, size: int, precision: type, center: FloatArray | None) -> None:
+        self.count = 0
+        self._origin: FloatArray | None = None
+        self._mean = np.zeros(size)  # relative to the origin
+        self._scatter = np.zeros((size, size), order="F")  # lower triangle only
+        self._precision = precision
+        self._center = _sized(center, size)
+
+    def add_all(self, kept: list[batches.Block], meter: Meter) -> None:
+        """Account for blocks of rows, small ones together."""
+        while kept:
+            group = [kept.pop(0)]
+            while kept and sum(map(len, group)) + len(kept[0]) <= _UPDATE_ROWS:
+                group.append(kept.pop(0))
+            rows = group[0] if len(group) == 1 else np.concatenate(group)
+            self.add(rows)
+            meter.add(len(rows))
+
+    def add(self, rows: batches.Block) -> None:
+        """Account for a block of rows, shape (m, d)."""
+        if len(rows) == 0:
+            return
+        if self._origin is None:
+            # Differences to a sample are exact where a large mean would swallow digits.
+            self._origin = rows[0].astype(np.float64)
+        total = self.count + len(rows)
+        relative = rows - self._origin
+        block_mean = relative.mean(axis=0)
+        shift = block_mean - self._mean
+        # The update's rank-one term rides along as one more row, so that one BLAS call does all.
+        work: NDArray[Any] = np.empty((len(rows) + 1, rows.shape[1]), dtype=self._precision)
+        np.subtract(relative, block_mean, out=work[:-1], casting="same_kind")
+        work[-1] = np.sqrt(self.count * len(rows) / total) * shift
+        self._scatter = _add_products(self._scatter, work.T)
+        self._mean += shift * (len(rows) / total)
+        self.count = total
+
+    def moments(self, ddof: int, keep_mean: bool) -> Moments:
+        """Eigenvalues, in falling order, and the squared mean in that basis; the scatter is used up."""
+        assert self._origin is not None
+        size = len(self._mean)
+        mean = self._origin + self._mean
+        if self._center is not None:
+            offset = np.sqrt(self.count) * (self._mean + (self._origin - self._center))
+            self._scatter = _add_products(self._scatter, offset[:, None])
+            mean = self._center
+        self._scatter /= self.count - ddof
+        values, rotated = _eigen(self._scatter, mean if keep_mean and np.any(mean) else None)
+        values = _clean(values, size, self._precision)[::-1]
+        power = np.zeros(size) if rotated is None else rotated[::-1] ** 2
+        return values, np.ones(size), power
+
+
+class _Gram:
+    """Inner products of centred rows, for fewer samples than dimensions: the same nonzero eigenvalues."""
+
+    def __init__(self, count: int, size: int, precision: type, *, known_mean: bool) -> None:
+        self.count = count
+        self._known = known_mean
+        self._size = size
+        self._precision = precision
+        self._gram = np.zeros((count, count), order="F")
+        self._along = np.zeros(count)  # centred rows times the mean
+        self._mean_power = 0.0
+
+    @classmethod
+    def of(cls, kept: list[batches.Block], precision: type, center: FloatArray | None, meter: Meter) -> _Gram:
+        """Gram matrix of the rows of all blocks in `kept`, by blocks of columns."""
+        flat = [rows.reshape(len(rows), -1) for rows in kept]
+        count, size = sum(map(len, flat)), flat[0].shape[1]
+        known = _sized(center, size)
+        state = cls(count, size, precision, known_mean=known is not None)
+        width = max(1, (64 << 20) // (8 * count))
+        for a in range(0, size, width):
+            columns = np.concatenate([rows[:, a : a + width] for rows in flat], axis=0)
+            _check_columns(columns, a, kept[0].shape[1:])
+            state._add_columns(columns, None if known is None else known[a : a + width])
+        meter.add(count)
+        return state
+
+    def _add_columns(self, columns: batches.Block, known: FloatArray | None) -> None:
+        work: NDArray[Any] = columns.astype(np.float64)
+        center = work.mean(axis=0) if known is None else known
+        work -= center
+        if known is None:
+            # A second pass removes what rounding left of a large mean.
+            left = work.mean(axis=0)
+            work -= left
+            center = center + left
+        self._along += work @ center
+        self._mean_power += float(center @ center)
+        work = np.ascontiguousarray(work, dtype=self._precision)
+        self._gram = _add_products(self._gram, work.T, transposed=True)
+
+    def moments(self, ddof: int, keep_mean: bool) -> Moments:
+        """The nonzero eigenvalues, in falling order, then one entry for all zeros."""
+        values, along = _eigen(self._gram, self._along)
+        assert along is not None
+        values = _clean(values, self.count, self._precision)[::-1]
+        along = along[::-1]
+        most = self.count if self._known else self.count - 1  # centring costs one dimension
+        rank = min(int(np.count_nonzero(values)), most, self._size)
+        values, along = values[:rank], along[:rank]
+        power = along**2 / values  # the eigenvector is rows^T v / sqrt(value)
+        power *= min(1.0, self._mean_power / max(float(power.sum()), np.finfo(float).tiny))
+        rest = max(0.0, self._mean_power - float(power.sum()))
+        values = values / (self.count - ddof)
+        weights = np.ones(rank)
+        if rank < self._size:
+            values, weights = np.append(values, 0.0), np.append(weights, float(self._size - rank))
+            power = np.append(power, rest)
+        return values, weights, power if keep_mean else np.zeros_like(power)
+
+
+def _add_products(total: FloatArray, rows: NDArray[Any], *, transposed: bool = False) -> FloatArray:
+    """total + rows rows^T (or rows^T rows), lower triangle, in place in double precision."""
+    from scipy.linalg import blas
+
+    if rows.dtype == np.float32:
+        total += blas.ssyrk(1.0, rows, trans=transposed, lower=1)
+        return total
+    updated: FloatArray = blas.dsyrk(1.0, rows, beta=1.0, c=total, trans=transposed, lower=1, overwrite_c=1)
+    return updated
+
+
+def _eigen(matrix: FloatArray, vector: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
+    """Eigenvalues in rising order from the lower triangle (used up), and `vector` in the eigenbasis."""
+    from scipy.linalg import eigh, eigvalsh
+
+    if vector is None:
+        values = eigvalsh(matrix, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(values, dtype=np.float64), None
+    if len(matrix) > 64:
+        return _eigen_rotating(matrix, vector)
+    spectrum, basis = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
+    return np.asarray(spectrum, dtype=np.float64), basis.T @ vector
+
+
+def _eigen_rotating(matrix: FloatArray, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """As `_eigen`, but only the vector goes through the reduction: half the work of all eigenvectors."""
+    from scipy.linalg import eigh_tridiagonal, lapack
+
+    size = len(matrix)
+    lwork, _ = lapack.dsytrd_lwork(size, lower=1)
+    reduced, diagonal, beside, tau, info = lapack.dsytrd(matrix, lower=1, lwork=int(lwork), overwrite_a=1)
+    rotated = np.array(vector, dtype=np.float64)
+    # The reflectors of the reduction are those of a QR factorisation one row further down.
+    tail, _, failed = lapack.dormqr("L", "T", reduced[1:, :-1], tau, rotated[1:, None], lwork=64)
+    if info or failed:
+        raise np.linalg.LinAlgError("reduction of the covariance to tridiagonal form failed")
+    rotated[1:] = tail[:, 0]
+    values, basis = eigh_tridiagonal(diagonal, beside, check_finite=False, lapack_driver="stemr")
+    return np.asarray(values, dtype=np.float64), basis.T @ rotated
+
+
+def _clean(values: FloatArray, size: int, precision: type) -> FloatArray:
+    """Eigenvalues below the rounding error of the largest one are zero: their digits mean nothing."""
+    limit = max(size, 10) * float(np.finfo(precision).eps) * float(values.max(initial=0.0))
+    return np.where(values <= limit, 0.0, values)
+
+
+def _check_symmetric(matrix: FloatArray, tolerance: float) -> None:
+    gap = np.abs(matrix - matrix.T)
+    largest = float(np.abs(matrix).max())
+    if gap.max() > tolerance * largest:
+        i, j = (int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape))
+        raise ValueError(
+            f"covariance must be symmetric (to {tolerance:.1g} of its largest entry); covariance[{i}, {j}] "
+            f"is {matrix[i, j]:.9g}, covariance[{j}, {i}] is {matrix[j, i]:.9g}"
+        )
+
+
+def _check_columns(columns: batches.Block, first: int, shape: tuple[int, ...]) -> None:
+    """As `batches.check_finite`, for the flat columns from `first` on of samples of the given shape."""
+    if columns.dtype.kind != "f" or np.isfinite(columns).all():
+        return
+    row, column = (int(i) for i in np.argwhere(~np.isfinite(columns))[0])
+    index = ", ".join(map(str, (row, *map(int, np.unravel_index(first + column, shape)))))
+    raise ValueError(f"samples must be finite; samples[{index}] is {columns[row, column]}")
+
+
+def _precision(values: object) -> float:
+    kind = getattr(values, "dtype", None)
+    narrow = isinstance(kind, np.dtype) and kind.kind == "f" and kind.itemsize < 8
+    return float(np.finfo(np.float32 if narrow else np.float64).eps)
+
+
+def _dtype(dtype: object) -> type:
+    try:
+        name = np.dtype(dtype).name  # type: ignore[call-overload]
+    except TypeError:
+        name = str(dtype)
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64 (the precision of the products), got {dtype!r}")
+    return np.float32 if name == "float32" else np.float64
+
+
+def _center(mean: object) -> FloatArray | None:
+    """The known mean, flattened (a single 0 for "zero"); None if it is to be estimated."""
+    if isinstance(mean, str):
+        if mean not in ("sample", "drop", "zero"):
+            raise checks.unknown_name("mean", mean, ("sample", "drop", "zero"))
+        return np.zeros(1) if mean == "zero" else None
+    array = checks.real_array("mean", mean)
+    checks.finite("mean", array)
+    return array.ravel()
+
+
+def _sized(center: FloatArray | None, size: int) -> FloatArray | None:
+    if center is None:
+        return None
+    if center.size not in (1, size):
+        raise ValueError(f"mean must have as many entries as a sample ({size}), got {center.size}")
+    return np.broadcast_to(center, (size,)).astype(np.float64)
+
+
+def _ddof(ddof: int | None, center: FloatArray | None) -> int:
+    """By default unbiased: one degree of freedom goes into an estimated mean, none into a known one."""
+    if ddof is None:
+        return 1 if center is None else 0
+    return checks.integer("ddof", ddof, minimum=0)

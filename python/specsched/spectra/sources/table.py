@@ -1,0 +1,302 @@
+"""Where spectra come from: one table row per kind of source, one call for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks
+from .. import saved
+from ..batches import Batches
+from ..spectrum import Spectrum
+from . import audio, demos, images
+from .demos import demo_digits, demo_photographs, demo_sound
+
+__all__ = ["DEMOS", "SOURCES", "Source", "demo_digits", "demo_photographs", "demo_sound", "load_spectrum"]
+
+Options = dict[str, Any]
+Data = tuple[object, int | None]
+"""Samples and the axis of their channels."""
+
+_IMAGE_OPTIONS = frozenset({"size", "fit", "color", "value_range", "limit"})
+_ARRAY_OPTIONS = frozenset({"content", "channel_axis", "value_range", "limit"})
+_AUDIO_OPTIONS = frozenset({"window", "hop", "channel", "limit"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of source.
+
+    Attributes
+    ----------
+    title : str
+        What it is called in messages.
+    matches : callable
+        Whether a path is of this kind.
+    read : callable
+        (path, options) -> a Spectrum, or samples with the axis of their channels.
+    options : frozenset of str
+        Options of `load_spectrum` that apply.
+    """
+
+    title: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Options], Spectrum | Data]
+    options: frozenset[str]
+
+
+def load_spectrum(
+    source: str | os.PathLike[str],
+    *,
+    estimator: str | None = None,
+    channels: str | None = None,
+    size: object = None,
+    fit: str | None = None,
+    color: str | None = None,
+    value_range: object = None,
+    content: str | None = None,
+    channel_axis: int | None = None,
+    window: int | None = None,
+    hop: int | None = None,
+    channel: int | None = None,
+    limit: int | None = None,
+    progress: object = None,
+) -> Spectrum:
+    """The spectrum of whatever lies at a path.
+
+    Parameters
+    ----------
+    source : path or name
+        A folder of images (searched with its subfolders) or an image; a sound file or a folder of them; an
+        array in .npy or .npz (samples, a covariance, or eigenvalues); a saved spectrum in .json or .npz; or
+        the name of a demo: "photographs", "digits", "sound".
+    estimator : {"samples", "stationary"}, optional
+        Full covariance (default), or shift-invariant; see `Spectrum.from_samples` and `from_stationary`.
+    channels : {"joint", "separate"}, optional
+        For estimator="stationary": see `Spectrum.from_stationary`.
+    size, fit, color, value_range
+        For images: see `specsched.spectra.sources.images.image_batches`.
+        `size` and `color` apply to the demo photographs
+        too.  `value_range` applies to arrays of dtype uint8 too, which are mapped from 0 ... 255 (default
+        -1 ... 1); all other arrays are taken as they are.
+    content : {"samples", "covariance", "eigenvalues"}, optional
+        What an array holds.  By default one axis means eigenvalues, a symmetric matrix a covariance, anything
+        else samples along the first axis.
+    channel_axis : int, optional
+        For arrays and estimator="stationary": the axis of the channels.  By default, for four axes, the last
+        or the second one if just one of them has 1, 3 or 4 entries.
+    window, hop, channel
+        For sound: see `specsched.spectra.sources.audio.audio_batches`.
+    limit : int, optional
+        Largest number of samples, spread evenly over the source.
+    progress : None, True or callable(done, total, what), optional
+        True shows a line on standard error.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    OSError
+        If the source does not exist, holds nothing known, or a file cannot be read; the message names it.
+    ValueError, TypeError
+        If an option does not fit the source or the data; the message names it.
+    ImportError
+        If a package for this kind of source is missing; the message says how to install it.
+
+    Examples
+    --------
+    >>> from specsched.sources import load_spectrum
+    >>> load_spectrum("digits").dim
+    64.0
+    """
+    options: Options = {
+        "size": size,
+        "fit": fit,
+        "color": color,
+        "value_range": value_range,
+        "content": content,
+        "channel_axis": channel_axis,
+        "window": window,
+        "hop": hop,
+        "channel": channel,
+        "limit": limit,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    estimators = {"samples": "samples", "stationary": "stationary"}
+    method = checks.lookup("estimator", estimator or "samples", estimators)
+    if channels is not None and method != "stationary":
+        raise ValueError("channels applies to estimator='stationary' only")
+    row, path = _find(source)
+    for name in given:
+        if name not in row.options:
+            known = ", ".join(sorted(row.options)) or "none"
+            raise ValueError(f"{name} does not apply to {row.title}; options that do: {known}")
+    data = row.read(path, given)
+    if isinstance(data, Spectrum):
+        if estimator is not None:
+            raise ValueError(f"estimator does not apply: {os.fspath(source)!r} already holds a spectrum")
+        return data
+    samples, axis = data
+    if method == "samples":
+        return Spectrum.from_samples(samples, progress=progress)
+    return Spectrum.from_stationary(
+        samples, channel_axis=axis, channels=channels or "joint", progress=progress
+    )
+
+
+def _find(source: str | os.PathLike[str]) -> tuple[Source, Path]:
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source must be a path or a name, got {type(source).__name__}")
+    path = Path(source)
+    if not path.exists():
+        if str(source) in DEMOS:
+            return DEMOS[str(source)], path
+        raise FileNotFoundError(f"no file, folder or demo {str(source)!r} (demos: {', '.join(DEMOS)})")
+    rows = [row for row in SOURCES if row.matches(path)]
+    if len(rows) > 1:
+        titles = " and ".join(row.title for row in rows)
+        raise ValueError(f"{str(source)!r} holds {titles}; give a folder with one kind of file")
+    if not rows:
+        raise OSError(
+            f"{str(source)!r} holds nothing known; known: {', '.join(row.title for row in SOURCES)}"
+        )
+    return rows[0], path
+
+
+# ---- files and folders ---------------------------------------------------------------------------
+
+
+def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The file itself, or all files below a folder with one of the suffixes, sorted."""
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in found if file.suffix.lower() in suffixes and file.is_file()]
+
+
+def _read_images(path: Path, options: Options) -> Data:
+    stream = images.image_batches(_files(path, images.SUFFIXES), **options)
+    return stream, -1 if len(stream.shape) == 3 else None
+
+
+def _read_audio(path: Path, options: Options) -> Data:
+    return audio.audio_batches(_files(path, audio.SUFFIXES), **options), None
+
+
+# ---- arrays and saved spectra --------------------------------------------------------------------
+
+
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() == ".npy" or (path.suffix.lower() == ".npz" and not _is_saved(path))
+
+
+def _is_saved(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix == ".json" or (suffix == ".npz" and saved.is_spectrum(path))
+
+
+def _read_saved(path: Path, options: Options) -> Spectrum:
+    return Spectrum.load(path)
+
+
+def _read_array(path: Path, options: Options) -> Spectrum | Data:
+    name, array, mean = _stored(path)
+    content = options.get("content") or name or _guess(array)
+    kinds = {kind: kind for kind in ("samples", "covariance", "eigenvalues")}
+    checks.lookup("content", content, kinds)
+    if content != "samples":
+        for option in options:
+            if option != "content":
+                raise ValueError(f"{option} applies to samples; {str(path)!r} holds {content}")
+        return Spectrum(array) if content == "eigenvalues" else Spectrum.from_covariance(array, mean)
+    return _samples(array, options), _channel_axis(array, options.get("channel_axis"))
+
+
+def _stored(path: Path) -> tuple[str | None, Any, Any]:
+    """What the file says that its array is, the array (mapped, not read, for .npy) and a mean."""
+    try:
+        if path.suffix.lower() == ".npy":
+            return None, np.load(path, mmap_mode="r", allow_pickle=False), None
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            for name in ("samples", "covariance", "eigenvalues"):
+                if name in archive.files:
+                    return name, archive[name], archive["mean"] if "mean" in archive.files else None
+            if len(archive.files) == 1:
+                return None, archive[archive.files[0]], None
+            held = ", ".join(archive.files) or "none"
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zip, header and decompression errors of many types
+        raise OSError(f"cannot read array {str(path)!r}: {error}") from None
+    raise ValueError(
+        f"{str(path)!r} must hold one array, or one named samples or covariance; it holds {held}"
+    )
+
+
+def _guess(array: Any) -> str:
+    if array.ndim == 1:
+        return "eigenvalues"
+    square = array.ndim == 2 and array.shape[0] == array.shape[1] > 1 and array.dtype.kind == "f"
+    return "covariance" if square and np.allclose(array, array.T, rtol=1e-6) else "samples"
+
+
+def _samples(array: Any, options: Options) -> object:
+    if "limit" in options and array.ndim:
+        limit = checks.integer("limit", options["limit"], minimum=1)
+        if limit < len(array):
+            array = array[np.linspace(0, len(array) - 1, limit).round().astype(np.intp)]
+    if array.dtype != np.uint8 or array.ndim < 2:
+        if "value_range" in options:
+            raise ValueError(f"value_range applies to arrays of dtype uint8, got {array.dtype}")
+        return array
+    low, high = images.value_bounds(options.get("value_range", (-1.0, 1.0)))
+    rows = max(1, (16 << 20) // max(1, array[0:1].size))
+
+    def read() -> Any:
+        for k in range(0, len(array), rows):
+            yield array[k : k + rows].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+    return Batches(len(array), array.shape[1:], read)
+
+
+def _channel_axis(array: Any, axis: int | None) -> int | None:
+    if axis is not None or array.ndim != 4:
+        return axis
+    last, second = (array.shape[k] in (1, 3, 4) for k in (-1, 1))
+    return None if last == second else -1 if last else 1
+
+
+# ---- demos ---------------------------------------------------------------------------------------
+
+
+def _demo_photographs(path: Path, options: Options) -> Data:
+    samples = demos.demo_photographs(**options)
+    return samples, -1 if samples.ndim == 4 else None
+
+
+def _demo_digits(path: Path, options: Options) -> Data:
+    return demos.demo_digits()[0], None
+
+
+def _demo_sound(path: Path, options: Options) -> Data:
+    return demos.demo_sound(**options), None
+
+
+SOURCES: tuple[Source, ...] = (
+    Source("images", lambda path: bool(_files(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS),
+    Source("sounds", lambda path: bool(_files(path, audio.SUFFIXES)), _read_audio, _AUDIO_OPTIONS),
+    Source("arrays (.npy, .npz)", _is_array, _read_array, _ARRAY_OPTIONS),
+    Source("a saved spectrum (.json, .npz)", _is_saved, _read_saved, frozenset()),
+)
+DEMOS: dict[str, Source] = {
+    "photographs": Source(
+        "demo photographs", lambda path: False, _demo_photographs, frozenset({"size", "color"})
+    ),
+    "digits": Source("demo digits", lambda path: False, _demo_digits, frozenset()),
+    "sound": Source("demo sound", lambda path: False, _demo_sound, frozenset({"window"})),
+}

@@ -1,0 +1,1 @@
+"""Every solver as its source states it, on numbers of any kind."""
