@@ -7,8 +7,8 @@ import pytest
 
 import specsched as ss
 from specsched import _core
-from specsched._names import process_code
-from specsched._validate import FloatArray
+from specsched._support.checks import FloatArray
+from specsched._support.codes import process_code
 
 SIGMAS = np.array([20.0, 9.0, 4.0, 2.1, 1.0, 0.4, 0.15, 0.05])
 LAMBDAS = np.geomspace(1e-4, 1e3, 9)
