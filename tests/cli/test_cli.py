@@ -347,7 +347,7 @@ def test_without_the_extra(missing: str) -> None:
 
 
 def test_the_documented_commands_exist() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     block = page.partition("```sh\n")[2].partition("```")[0]
     commands = [line.split() for line in block.splitlines()]
     assert len(commands) == 9
@@ -358,7 +358,7 @@ def test_the_documented_commands_exist() -> None:
 
 
 def test_the_documented_python_runs() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], names)
     assert len(names["figure"].axes) == 3

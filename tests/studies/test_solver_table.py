@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "solver_table.md"
 PICTURES = ("solver_table.png", "solver_table_curves.png", "solver_table_mixture.png")
 

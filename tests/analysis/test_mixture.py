@@ -13,7 +13,7 @@ import pytest
 import specsched as ss
 from specsched.testing import Gaussian, GaussianMixture, bures_distance, random_mixture, time_domain
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LEVELS = ss.baselines.edm(8, sigma_max=80.0, sigma_min=0.0, sigma_floor=0.01).sigmas
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import specsched as ss
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 NAMES = ("study_optimum", "study_report", "study_challengers", "study_spectra")
 
 
