@@ -24,6 +24,7 @@ SOURCES = [
         ("tests", (".py", ".cpp", ".hpp")),
         ("examples", (".py",)),
         ("bench", (".py",)),
+        ("studies", (".py",)),
     ]
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in suffixes

@@ -1,4 +1,4 @@
-"""A quick sample of the study of optima in bench/: designs against many other searches, and the study itself."""
+"""A quick sample of the study of optima: designs against many other searches, and the study itself."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pytest
 
 import specsched as ss
 
-BENCH = Path(__file__).parents[2] / "bench"
-NAMES = ("study_optimum", "study_report", "study_challengers", "study_spectra")
+STUDIES = Path(__file__).parents[2] / "studies"
+NAMES = ("optimum", "optimum_report", "optimum_challengers", "optimum_spectra")
 
 
 @pytest.fixture(scope="module")
 def study() -> Iterator[ModuleType]:
     """The script, imported from its folder, which is no package."""
-    sys.path.insert(0, str(BENCH))
+    sys.path.insert(0, str(STUDIES))
     try:
-        import study_optimum
+        import optimum
 
-        yield study_optimum
+        yield optimum
     finally:
-        sys.path.remove(str(BENCH))
+        sys.path.remove(str(STUDIES))
         for name in NAMES:
             sys.modules.pop(name, None)
 
@@ -61,7 +61,7 @@ def test_design_is_never_worse_than_other_searches(
 
 
 def test_random_and_near_starts_keep_the_order(study: ModuleType) -> None:
-    from study_challengers import near_starts, random_starts
+    from optimum_challengers import near_starts, random_starts
 
     for ends in study.ENDS:
         question = study.Question("power", "power", 12, ends, "w2", "ddim")
@@ -76,7 +76,7 @@ def test_random_and_near_starts_keep_the_order(study: ModuleType) -> None:
 
 
 def test_descent_lowers_the_loss_within_the_constraints(study: ModuleType) -> None:
-    from study_challengers import descend, random_starts
+    from optimum_challengers import descend, random_starts
 
     for ends in study.ENDS:
         question = study.Question("lognormal", "log-normal", 40, ends, "w2", "ddpm")

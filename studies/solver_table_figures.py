@@ -12,8 +12,6 @@ import mixture_quality
 import numpy as np
 from matplotlib import pyplot as plt
 
-import specsched as ss
-
 Row = Mapping[str, Any]
 RATIOS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1 / 1.2, 1.0, 1.2, 2.0, 4.0, 16.0, 64.0)
 CURVES = ("ddim", "heun", "dpmpp_2m", "unipc", "dpmpp_2m_sde")
@@ -84,9 +82,8 @@ def curves(rows: Sequence[Row], out: Path) -> None:
 
 def _curve_panel(ax: Any, rows: Sequence[Row]) -> None:
     calls = [row["nfe"] for row in rows]
-    for number, name in enumerate(ss.baselines.TABLE):
-        label = None if number else "each heuristic"
-        ax.plot(calls, [row[name] for row in rows], color=common.GREY, linewidth=0.7, label=label)
+    ends = ([row[f"{end} heuristic"] for row in rows] for end in ("best", "worst"))
+    ax.fill_between(calls, *ends, color=common.GREY, linewidth=0.7, alpha=0.5, label="21 heuristics")
     for name, color in mixture_quality.SHOWN.items():
         if name in rows[0]:
             width = 2.2 if name == contenders.DESIGNED else 1.3
@@ -128,10 +125,9 @@ def mixture(cells: Sequence[Row], out: Path) -> None:
 
 def _mixture_panel(ax: Any, cells: Sequence[Row]) -> None:
     calls = [cell["nfe"] for cell in cells]
-    for number, name in enumerate(ss.baselines.TABLE):
-        label = None if number else "each heuristic"
-        values = [cell["by"][name]["frechet"] for cell in cells]
-        ax.plot(calls, values, color=common.GREY, linewidth=0.7, label=label)
+    heuristics = [[r["frechet"] for r in c["by"].values() if r["kind"] == "heuristic"] for c in cells]
+    ends = ([pick(values) for values in heuristics] for pick in (min, max))
+    ax.fill_between(calls, *ends, color=common.GREY, linewidth=0.7, alpha=0.5, label="21 heuristics")
     for name, color in mixture_quality.SHOWN.items():
         values = [cell["by"][name]["frechet"] for cell in cells]
         errors = [cell["by"][name]["frechet_se"] for cell in cells]

@@ -2,12 +2,12 @@
 
 Four searches, each stopped by its budget of processor seconds and continued by the next run:
 
-    python bench/study_optimum.py newton --budget 600      # every problem, against own local search from ~70 starts
-    python bench/study_optimum.py slsqp --budget 600       # a stratified random subset, against 32 SLSQP runs
-    python bench/study_optimum.py multistep --budget 600   # DPM-Solver++(2M), against 64 long SLSQP runs
-    python bench/study_optimum.py wide --budget 300        # the same on every spectrum, few steps, 16 runs
-    python bench/study_optimum.py refresh                  # designs again, keeping what the challengers found
-    python bench/study_optimum.py report                   # tables, picture and the problems that were lost
+    python studies/optimum.py newton --budget 600      # every problem, against own local search from ~70 starts
+    python studies/optimum.py slsqp --budget 600       # a stratified random subset, against 32 SLSQP runs
+    python studies/optimum.py multistep --budget 600   # DPM-Solver++(2M), against 64 long SLSQP runs
+    python studies/optimum.py wide --budget 300        # the same on every spectrum, few steps, 16 runs
+    python studies/optimum.py refresh                  # designs again, keeping what the challengers found
+    python studies/optimum.py report                   # tables, picture and the problems that were lost
 
 One row per problem goes to a CSV file in `--state`; `report` writes the small tables into `--out`.
 """
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import study_report
-from study_challengers import (
+import optimum_report
+from optimum_challengers import (
     ENDS,
     Answer,
     Question,
@@ -39,7 +39,7 @@ from study_challengers import (
     run_slsqp,
     slsqp_starts,
 )
-from study_spectra import FAMILIES, Case, all_cases
+from optimum_spectra import FAMILIES, Case, all_cases
 
 STEPS = (3, 5, 10, 16, 28, 60)
 LOSSES = ("w2", "kl")
@@ -243,7 +243,7 @@ def main(arguments: list[str]) -> None:
             refresh(part, options.state, cases)
     elif options.part == "report":
         parts = {part: read(options.state / f"{part}.csv") for part in TOLERANCE}
-        study_report.write(parts, TOLERANCE, options.out, options.images)
+        optimum_report.write(parts, TOLERANCE, options.out, options.images)
     else:
         run(options.part, options.state, options.budget, options.most_steps, options.families)
 

@@ -1,11 +1,11 @@
 """Solver x denoiser calls x schedule, on four spectra (W2, exact) and three mixtures (Frechet and energy distance).
 
-    python bench/solver_table.py            everything, about ten minutes on one core; writes CSV, pictures and tables
-    python bench/solver_table.py --quick    a small part, in seconds, for a test of the script
-    python bench/solver_table.py --only mixture   one half; the other's CSV file is kept
-    python bench/solver_table.py --report   pictures and tables anew from the CSV files
+    python studies/solver_table.py            everything, about ten minutes on one core; writes CSV, pictures and tables
+    python studies/solver_table.py --quick    a small part, in seconds, for a test of the script
+    python studies/solver_table.py --only mixture   one half; the other's CSV file is kept
+    python studies/solver_table.py --report   pictures and tables anew from the CSV files
 
-Results: bench/results/solver_table.csv and solver_table_mixture.csv, docs/images/solver_table*.png, and the tables of
+Results: studies/results/solver_table.csv and solver_table_mixture.csv, docs/images/solver_table*.png, and the tables of
 docs/solver_table.md. Seeds are fixed and one thread is used, so that a second run repeats the first.
 """
 
@@ -28,7 +28,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "bench")]
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "studies")]
 
 import _contenders as contenders  # noqa: E402
 import mixture_quality as mixtures  # noqa: E402
@@ -132,12 +132,25 @@ def _cell(
             name: ss.evaluate(spectrum, levels, denoiser_error=error, **options)
             for name, levels in field.schedules.items()
         }
-        yield {**head, "case": f"error {error:g}" if error else "exact", **losses}
+        yield {**head, "case": f"error {error:g}" if error else "exact", **_kept(losses)}
     losses = {
         name: float(np.sqrt(np.mean([ss.evaluate(s, levels, **options) ** 2 for s in around])))
         for name, levels in field.schedules.items()
     }
-    yield {**head, "case": "neighbourhood", **losses}
+    yield {**head, "case": "neighbourhood", **_kept(losses)}
+
+
+def _kept(losses: dict[str, float]) -> dict[str, Any]:
+    """Of the heuristics the best, with its name, and the worst; of the chosen schedules all."""
+    heuristics = {name: losses[name] for name in ss.baselines.TABLE}
+    best = min(heuristics, key=lambda name: heuristics[name])
+    chosen = {name: value for name, value in losses.items() if name not in heuristics}
+    return {
+        "best_name": best,
+        report.BEST: heuristics[best],
+        report.WORST: max(heuristics.values()),
+        **chosen,
+    }
 
 
 def mixture_rows(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -172,7 +185,9 @@ def _mixture_cell(
         for name, levels in field.schedules.items()
     }
     design = found[contenders.DESIGNED]
-    for name, levels in field.schedules.items():
+    ranked = sorted(field.heuristics, key=lambda name: found[name].value)
+    kept = {name: field.schedules[name] for name in found if name not in ranked[1:-1]}
+    for name, levels in kept.items():
         energy, erring = found[name].energy, None
         if energy:
             erring = mixtures.quality(mixture, levels, solver, denoiser_error=MIXTURE_ERROR, **options)
@@ -202,7 +217,7 @@ def _mixture_cell(
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """A CSV file with four significant digits."""
+    """A CSV file with five significant digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
@@ -216,7 +231,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a small part only")
     parser.add_argument("--report", action="store_true", help="no computation: report on the CSV files")
     parser.add_argument("--only", choices=("gaussian", "mixture"), help="compute one half, keep the other")
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the CSV")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "studies" / "results", help="folder of the CSV"
+    )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of solver_table.md")
     args = parser.parse_args(argv)
     plan = QUICK if args.quick else Plan()

@@ -13,7 +13,7 @@ import solver_table_figures as figures
 
 import specsched as ss
 
-BEST = "best heuristic"
+BEST, WORST = "best heuristic", "worst heuristic"
 RIVALS = (BEST, contenders.TUNED, contenders.FOR_DDIM)
 TIE = 0.01
 """W2 distances closer than this, relatively, count as equal."""
@@ -24,9 +24,6 @@ Row = dict[str, Any]
 def write(gaussian: Path, mixture: Path, docs: Path) -> None:
     """Pictures into docs/images, tables between the markers of docs/solver_table.md."""
     exact, mixed = read(gaussian), read(mixture)
-    for row in exact:
-        row[BEST] = min(row[name] for name in ss.baselines.TABLE)
-        row["best_name"] = min(ss.baselines.TABLE, key=lambda name: row[name])
     cells = mixture_cells(mixed)
     figures.ratios(exact, docs / "images" / "solver_table.png")
     figures.curves(exact, docs / "images" / "solver_table_curves.png")
