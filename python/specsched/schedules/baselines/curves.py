@@ -9,11 +9,12 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..schedule import Schedule
-from ._ends import between, ends, finish
+from ._ends import between, described, ends, finish
 
 _CLIPPED = math.sqrt(1e9 - 1.0)  # Chen's functions reach abar = 0 and are clipped there at 1e-9
 
 
+@described
 def chen_cosine(
     steps: int,
     *,
@@ -32,20 +33,10 @@ def chen_cosine(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`. With sigma_min = 0 and no floor,
-        the last positive level is the family's own.
     start, end : float
         0 <= start < end <= 1.
     tau : float
         In [0.01, 100].
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -100,6 +91,7 @@ class _Cosine:
         return np.asarray(np.exp(0.5 * np.clip(log_squared, -1400.0, 1400.0)))
 
 
+@described
 def sigmoid(
     steps: int,
     *,
@@ -117,20 +109,10 @@ def sigmoid(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`. With sigma_min = 0 and no floor,
-        the last positive level is the family's own.
     start, end : float
         start < end, both divided by tau within [-300, 300].
     tau : float
         > 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -173,6 +155,7 @@ def _sigmoid_time(sigma: float, length: float, offset: float) -> float:
     return 0.5 * float(np.logaddexp(0.0, q + length) - np.logaddexp(0.0, q - length))
 
 
+@described
 def vp(
     steps: int,
     *,
@@ -191,22 +174,14 @@ def vp(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     beta_d, beta_min : float
         > 0 and >= 0.
     eps : float
         Last time of the native schedule, in (0, 1).
 
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
-
     References
-    ---------- Y. Song et al., "Score-Based Generative Modeling through Stochastic Differential Equations",
+    ----------
+    Y. Song et al., "Score-Based Generative Modeling through Stochastic Differential Equations",
     arXiv 2011.13456; k-diffusion, ``get_sigmas_vp``.
 
     Examples
@@ -236,6 +211,7 @@ def _vp_time(sigma: float, slope: float, least: float) -> float:
     return 2.0 * rise / (least + math.sqrt(least * least + 2.0 * slope * rise))
 
 
+@described
 def flow_uniform(
     steps: int,
     *,
@@ -247,19 +223,6 @@ def flow_uniform(
 
     Without ends: S + 1 times from 0.999 to 0; t = 1 itself is an infinite level and cannot stand in a
     schedule.
-
-    Parameters
-    ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`. With sigma_min = 0 and no floor,
-        the last positive level is the family's own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -274,6 +237,7 @@ def flow_uniform(
     return _shifted(steps, sigma_max, sigma_min, sigma_floor, 1.0, "flow_uniform")
 
 
+@described
 def flow_shift(
     steps: int,
     *,
@@ -289,21 +253,12 @@ def flow_shift(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`. With sigma_min = 0 and no floor,
-        the last positive level is the family's own.
     shift : float
         > 0; above 1 spends more steps at high noise.
 
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
-
     References
-    ---------- P. Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis",
+    ----------
+    P. Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis",
     arXiv 2403.03206, eq. 23.
 
     Examples
@@ -325,6 +280,7 @@ def _shifted(
     return finish(shift * u / (1.0 - u), where, name)
 
 
+@described
 def linear_quadratic(
     steps: int,
     *,
@@ -342,18 +298,8 @@ def linear_quadratic(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`. With sigma_min = 0 and no floor,
-        the last positive level is the family's own.
     threshold_noise : float
         In (0, 0.5].
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..schedule import Schedule
-from ._ends import Ends, between, ends, finish
+from ._ends import Ends, between, described, ends, finish
 
 
 class Ladder:
@@ -47,6 +47,7 @@ class Ladder:
         return self.sigmas(between(self.time(where.high), self.time(where.low), where.points))
 
 
+@described
 def linear(
     steps: int,
     *,
@@ -69,23 +70,15 @@ def linear(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     beta_start, beta_end : float
         First and last beta of the 1000-step ladder, 0 < beta_start <= beta_end.
     train_steps : int
         T >= 2. At T <= 20 the scaled beta_end = 0.02 would reach 1, an error: pick few steps from a long
         ladder.
 
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
-
     References
-    ---------- J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models", arXiv 2006.11239; the
+    ----------
+    J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models", arXiv 2006.11239; the
     scaling by 1000/T: A. Nichol, P. Dhariwal, arXiv 2102.09672.
 
     Examples
@@ -99,6 +92,7 @@ def linear(
     return finish(ladder.levels(where), where, "linear")
 
 
+@described
 def scaled_linear(
     steps: int,
     *,
@@ -115,19 +109,10 @@ def scaled_linear(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     beta_start, beta_end : float
         First and last beta of the 1000-step ladder, 0 < beta_start <= beta_end.
     train_steps : int
         T >= 2.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -144,6 +129,7 @@ def scaled_linear(
     return finish(ladder.levels(where), where, "scaled_linear")
 
 
+@described
 def cosine(
     steps: int,
     *,
@@ -164,21 +150,12 @@ def cosine(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     s : float
         Offset, 0 <= s <= 10.
     max_beta : float
         In (0, 1).
     train_steps : int
         T >= 2.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------

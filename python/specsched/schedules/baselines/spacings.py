@@ -10,13 +10,14 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..schedule import Schedule
-from ._ends import between, ends, finish, fractions
+from ._ends import between, described, ends, finish, fractions
 from .ladders import linear_ladder
 
 STABLE_DIFFUSION = (14.614641229333639, 0.02916715815172007)
 """Highest and lowest level of Stable Diffusion's training ladder."""
 
 
+@described
 def edm(
     steps: int,
     *,
@@ -31,20 +32,12 @@ def edm(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     rho : float
         In [0.01, 1000]; 1 spaces sigma evenly, large values log(sigma).
 
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
-
     References
-    ---------- T. Karras, M. Aittala, T. Aila, S. Laine, "Elucidating the Design Space of Diffusion-Based
+    ----------
+    T. Karras, M. Aittala, T. Aila, S. Laine, "Elucidating the Design Space of Diffusion-Based
     Generative Models", arXiv 2206.00364, eq. 5.
 
     Examples
@@ -60,6 +53,7 @@ def edm(
     return finish(where.high * between(1.0, ratio, where.points) ** (1.0 / exponent), where, "edm")
 
 
+@described
 def exponential(
     steps: int,
     *,
@@ -70,18 +64,6 @@ def exponential(
     """log(sigma) equally spaced (a geometric sequence; also the VE schedule of Song et al.).
 
     Without ends: S levels over Stable Diffusion's range, 14.6146 to 0.0291672, then 0.
-
-    Parameters
-    ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -96,6 +78,7 @@ def exponential(
     return _log_spaced(steps, sigma_max, sigma_min, sigma_floor, 1.0, "exponential")
 
 
+@described
 def polyexponential(
     steps: int,
     *,
@@ -110,17 +93,8 @@ def polyexponential(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     rho : float
         In [0.01, 100].
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -136,6 +110,7 @@ def polyexponential(
     return _log_spaced(steps, sigma_max, sigma_min, sigma_floor, power, "polyexponential")
 
 
+@described
 def lu(
     steps: int,
     *,
@@ -149,20 +124,9 @@ def lu(
     for it under this name (``use_lu_lambdas``). diffusers rounds it to training steps; here it is not
     rounded.
 
-    Parameters
-    ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
-
     References
-    ---------- C. Lu et al., "DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in
+    ----------
+    C. Lu et al., "DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in
     Around 10 Steps", arXiv 2206.00927, section 3.4 and appendix.
 
     Examples
@@ -183,6 +147,7 @@ def _log_spaced(
     return finish(np.exp(bottom + fall * (top - bottom)), where, name)
 
 
+@described
 def kl_optimal(
     steps: int,
     *,
@@ -201,17 +166,8 @@ def kl_optimal(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     eigenvalue : float
         Variance that the schedule is made for, > 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -231,6 +187,7 @@ def kl_optimal(
     return finish(scale * np.tan(angles), where, "kl_optimal")
 
 
+@described
 def laplace(
     steps: int,
     *,
@@ -248,19 +205,10 @@ def laplace(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     mu : float
         Location of log(sigma), finite.
     b : float
         Scale, > 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
@@ -294,6 +242,7 @@ def _log(weights: FloatArray) -> FloatArray:
     return np.asarray(np.log(np.clip(weights, np.finfo(np.float64).tiny, 1.0)))
 
 
+@described
 def beta(
     steps: int,
     *,
@@ -318,19 +267,10 @@ def beta(
 
     Parameters
     ----------
-    steps : int
-        Number of steps S >= 1.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
     alpha, beta : float
         Shape parameters, in [0.05, 100].
     variant : {"sigma", "index"}
         What the distribution is of.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..._support import checks
 from ..schedule import Schedule
-from ._ends import ends, finish, fractions
+from ._ends import described, ends, finish, fractions
 
 ALIGN_YOUR_STEPS: dict[str, tuple[float, ...]] = {
     "sd15": (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029),
@@ -19,6 +19,7 @@ ALIGN_YOUR_STEPS: dict[str, tuple[float, ...]] = {
 """Ten steps for Stable Diffusion 1.5, SDXL, Stable Video Diffusion and DeepFloyd-IF (first stage)."""
 
 
+@described
 def align_your_steps(
     steps: int,
     *,
@@ -43,11 +44,6 @@ def align_your_steps(
         the last positive level is the table's own.
     table : {"sd15", "sdxl", "svd", "deepfloyd"}
         Which table.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
 
     References
     ----------
