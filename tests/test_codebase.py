@@ -25,6 +25,7 @@ SOURCES = [
         ("examples", (".py",)),
         ("bench", (".py",)),
         ("studies", (".py",)),
+        ("evidence", (".py",)),
     ]
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in suffixes

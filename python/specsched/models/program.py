@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _core
 from ..samplers import Sampler
-from ..schedule import Schedule
+from ..schedules.schedule import Schedule
 from .arrays import Array, Numpy
 
 COMBINE, PREDICT, PREDICT_NOISE = 0, 1, 2

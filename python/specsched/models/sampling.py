@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, _names
-from .._names import ProcessName
+from .. import _core
+from .._support import codes
+from .._support.codes import ProcessName
 from ..samplers import Sampler, as_sampler
-from ..schedule import Schedule, as_schedule
+from ..schedules.schedule import Schedule, as_schedule
 from .arrays import Array, Numpy, check_noise
 from .denoiser import Calls, check_device
 from .program import Program, program_of, run
@@ -79,7 +80,7 @@ def sample(
     program = program_of(solver, levels)
     calls.check_levels(program.told)
     y = begin(ops, noise, levels, kind, start)
-    scale = _core.signal_scale(_names.process_code(kind), float(levels.sigmas[-1]))
+    scale = _core.signal_scale(codes.process_code(kind), float(levels.sigmas[-1]))
     draw = ops.generator(generator) if program.stochastic else None
     with ops.quiet():
         result = _run(program, y, calls, draw, levels, callback)
@@ -107,7 +108,7 @@ def resolve(
             "sampler is needed with a schedule: a name such as 'dpmpp_2m', or a specsched.samplers.Sampler"
         )
     kind: ProcessName = "vp" if process is None else process
-    _names.process_code(kind)
+    codes.process_code(kind)
     return as_schedule(schedule), as_sampler(sampler), kind
 
 
@@ -117,7 +118,7 @@ def begin(
     """y at the first level."""
     first = float(levels.sigmas[0])
     if start is None:
-        return noise * float(np.sqrt(_core.start_variance(_names.process_code(process), first)))
+        return noise * float(np.sqrt(_core.start_variance(codes.process_code(process), first)))
     if type(start) is not type(noise) or start.shape != noise.shape or start.dtype != noise.dtype:
         raise ValueError(
             f"start must be an array like noise, {ops.arrays} of shape {tuple(noise.shape)} and dtype "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import _validate
+from ..._support import checks
 from ..arrays import Array, Numpy, namespace_of
 
 Level = float | NDArray[np.float64]
@@ -52,7 +52,7 @@ class Adapter:
         sigma_min: float = 0.0,
         sigma_max: float = math.inf,
     ) -> None:
-        self.guidance_scale = _validate.real("guidance_scale", guidance_scale)
+        self.guidance_scale = checks.real("guidance_scale", guidance_scale)
         if self.guidance_scale != 1.0 and unconditional is None:
             raise ValueError(
                 f"guidance_scale={self.guidance_scale:g} needs the conditions of the unconditional prediction: "

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import _validate
-from ...training_grid import TrainingGrid
+from ..._support import checks
+from ...schedules.training_grid import TrainingGrid
 from ..arrays import Array, namespace_of
 from .base import Adapter, Level, affine, columns, dtype_of
 
@@ -176,7 +176,7 @@ def _levels_of(scheduler: Any, prediction_type: str | None) -> Levels:
             f"{name} is neither a scheduler with alphas_cumprod nor one of flow matching or EDM; write the denoiser "
             "as a function denoiser(y, sigma) -> xhat0 with y = x / alpha"
         )
-    scales = _validate.lookup("prediction_type", kind, _VARIANCE_PRESERVING)
+    scales = checks.lookup("prediction_type", kind, _VARIANCE_PRESERVING)
     if _option(scheduler, "timestep_type") == "continuous":
         low, high = (float(_option(scheduler, end) or 0.0) for end in ("sigma_min", "sigma_max"))
         return Levels(_quarter_log, scales, low, high or math.inf, discrete=False)

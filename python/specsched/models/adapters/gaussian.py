@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import _validate
+from ..._support import checks
 from ..arrays import Array, Numpy, namespace_of
 from .base import Adapter, Level
 
@@ -70,10 +70,10 @@ class _Side:
 
     def __init__(self, spectrum: Any, mean: Any, name: str, length: int | None = None) -> None:
         values = getattr(spectrum, "eigenvalues", spectrum)
-        self.variance = _validate.vector(name, values, length=length)
-        _validate.non_negative(name, self.variance)
+        self.variance = checks.vector(name, values, length=length)
+        checks.non_negative(name, self.variance)
         if mean is not None:
-            self.mean = _validate.vector("mean", mean, length=self.variance.size)
+            self.mean = checks.vector("mean", mean, length=self.variance.size)
         elif hasattr(spectrum, "mean_power"):
             self.mean = np.sqrt(spectrum.mean_power / np.maximum(spectrum.weights, 1e-300))
         else:
@@ -88,7 +88,7 @@ class _Side:
 def _basis(basis: Any, length: int) -> NDArray[np.float64] | None:
     if basis is None:
         return None
-    columns_of = _validate.real_array("basis", basis)
+    columns_of = checks.real_array("basis", basis)
     if columns_of.ndim != 2 or columns_of.shape[1] != length:
         raise ValueError(f"basis must have shape (D, {length}), got {columns_of.shape}")
     if np.abs(columns_of.T @ columns_of - np.eye(length)).max() > 1e-8:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import _validate
+from ..._support import checks
 from ..arrays import Array, namespace_of
 from .base import Adapter, Level, affine, columns, dtype_of
 
@@ -157,7 +157,7 @@ def from_flow(
     """
     if data_at not in (0, 1):
         raise ValueError(f"data_at must be 0 or 1, the time at which x is data, got {data_at!r}")
-    scale = _validate.real("time_scale", time_scale, above=0.0)
+    scale = checks.real("time_scale", time_scale, above=0.0)
     shared = (conditioning, guidance_scale, unconditional, batched, float(sigma_min), float(sigma_max))
     return FlowDenoiser(velocity, float(data_at), scale, *shared)
 
