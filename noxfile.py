@@ -16,7 +16,7 @@ nox.options.sessions = ["lint", "docs", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 CPP_TOOLS = ("cmake", "ninja", "cmeel-eigen>=3.4,<3.5")
-PYTHON_SOURCES = [name for name in ("python", "tests", "examples", "bench", "studies") if Path(name).is_dir()]
+PYTHON_SOURCES = [name for name in ("python", "tests", "examples", "bench", "studies", "evidence") if Path(name).is_dir()]
 
 
 def _extra(name: str) -> list[str]:
