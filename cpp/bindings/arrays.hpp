@@ -1,9 +1,10 @@
-// NumPy arrays to views and back. Python checks values; here only shapes that memory safety depends on.
+// NumPy arrays to views and back. Python checks spectra; here shapes, and the levels, on which every formula depends.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <sstream>
 #include <stdexcept>
 
 #include "core/problem.hpp"
@@ -25,10 +26,24 @@ inline SpectrumView spectrum_view(const Array& eigenvalues, const Array& weights
     return {eigenvalues.data(), data_of(weights, "weights", size), data_of(mean_power, "mean_power", size), size};
 }
 
+// In range (core/problem.hpp); NaN fails every comparison. Their order is Schedule's to keep: a search may step over it.
+inline void check_levels(const LevelsView& levels) {
+    for (std::ptrdiff_t k = 0; k < levels.count; ++k) {
+        const double level = levels.sigmas[k];
+        if ((level >= least_level && level <= largest_level) || (level == 0.0 && k == levels.count - 1)) continue;
+        std::ostringstream text;
+        text << "sigmas[" << k << "] is " << level << "; losses are computed for levels between " << least_level
+             << " and " << largest_level << " (the last one may be 0)";
+        throw std::invalid_argument(text.str());
+    }
+}
+
 inline LevelsView levels_view(const Array& sigmas) {
     const double* data = data_of(sigmas, "sigmas");
     if (sigmas.shape(0) < 2) throw std::invalid_argument("sigmas must have at least two levels");
-    return {data, sigmas.shape(0)};
+    const LevelsView levels{data, sigmas.shape(0)};
+    check_levels(levels);
+    return levels;
 }
 
 inline Array new_array(py::ssize_t length) { return Array(length); }

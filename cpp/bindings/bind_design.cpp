@@ -38,6 +38,7 @@ py::dict as_dict(const DesignResult& result, Loss loss) {
     out["iterations"] = result.iterations;
     out["evaluations"] = result.evaluations;
     out["converged"] = result.status == MinimizeStatus::converged;
+    out["finite"] = result.status != MinimizeStatus::not_finite;
     out["status"] = describe(result.status);
     out["start"] = result.start;
     out["start_losses"] = start_losses;

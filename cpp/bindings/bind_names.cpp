@@ -30,6 +30,9 @@ void bind_names(py::module_& m) {
         .value("kl", Loss::kl)
         .value("reverse_kl", Loss::reverse_kl);
     m.attr("SMALLEST_EIGENVALUE") = smallest_eigenvalue;
+    m.attr("LEAST_LEVEL") = least_level;
+    m.attr("LARGEST_LEVEL") = largest_level;
+    m.attr("LARGEST_ENTRY") = largest_entry;
     m.def("signal_scale", [](Process p, double r) { return signal_scale(p, r); }, py::arg("process"), py::arg("sigma"));
     m.def("start_variance", [](Process p, double r) { return start_variance(p, r); }, py::arg("process"), py::arg("sigma"));
     py::class_<Sampler>(m, "Sampler")

@@ -3,8 +3,12 @@
 #ifdef _OPENMP
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <condition_variable>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #if !defined(_WIN32)
 #include <pthread.h>
@@ -36,12 +40,48 @@ void watch_forks() {
 #endif
 }
 
+// How many of `wanted` threads, this one included, run at the same time: libgomp ends the process where it cannot start
+// one, so that they are started here first, where a refusal is an exception.
+int startable(int wanted) {
+    std::mutex mutex;
+    std::condition_variable all_counted;
+    bool counted = false;
+    std::vector<std::thread> others;
+    try {
+        others.reserve(static_cast<std::size_t>(wanted));
+        while (static_cast<int>(others.size()) + 1 < wanted)
+            others.emplace_back([&] {
+                std::unique_lock<std::mutex> lock(mutex);
+                all_counted.wait(lock, [&] { return counted; });
+            });
+    } catch (const std::system_error&) {  // the limit is reached: make do with those that have started
+    } catch (const std::bad_alloc&) {
+    }
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        counted = true;
+    }
+    all_counted.notify_all();
+    for (std::thread& other : others) other.join();
+    return static_cast<int>(others.size()) + 1;
+}
+
+// libgomp keeps its threads, a team for every thread that enters a region: each asks once for the most it has needed.
+int allowed(int wanted) {
+    thread_local int most_asked = 1, most_started = 1;
+    if (wanted > most_asked) {
+        most_asked = wanted;
+        most_started = startable(wanted);
+    }
+    return std::min(wanted, most_started);
+}
+
 }  // namespace
 
 int resolve_threads(int requested) {
     watch_forks();
     if (in_forked_child.load() || omp_in_parallel()) return 1;
-    return requested > 0 ? requested : omp_get_max_threads();
+    return allowed(requested > 0 ? requested : omp_get_max_threads());
 }
 #elif defined(SPECSCHED_PLAIN_THREADS)
 namespace {

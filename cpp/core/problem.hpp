@@ -15,6 +15,12 @@ struct SpectrumView {
     std::ptrdiff_t size;
 };
 
+// What losses are computed for. Squares and products of such levels, and of eigenvalues, mean powers and weights up to
+// their largest, stay within the range of a double; what may still overflow is reported as such (a loss that is not
+// finite), never as a number.
+constexpr double least_level = 1e-100, largest_level = 1e50;
+constexpr double largest_entry = 1e100;
+
 // sigma = noise/signal levels, strictly decreasing from noise to clean; steps = count - 1; the last may be 0.
 struct LevelsView {
     const double* sigmas;

@@ -13,6 +13,9 @@ _Array = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.int32]
 
 SMALLEST_EIGENVALUE: float
+LEAST_LEVEL: float
+LARGEST_LEVEL: float
+LARGEST_ENTRY: float
 
 @type_check_only
 class _PybindType(type): ...
@@ -71,6 +74,7 @@ class _Found(TypedDict):
     iterations: int
     evaluations: int
     converged: bool
+    finite: bool
     status: str
     start: int
     start_losses: list[float]

@@ -10,6 +10,7 @@
 #include <complex>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "core/design/design.hpp"
 #include "core/design/many_step.hpp"
 #include "core/design/pairwise.hpp"
+#include "core/parallel.hpp"
 
 using namespace specsched;
 using Eigen::Index;
@@ -248,6 +250,39 @@ void test_promises() {
             }
 }
 
+// Where every start's loss is infinite (the output variance of the small eigenvalue underflows) nothing is found.
+void test_no_finite_loss() {
+    const Data data{{1.0, 1e-160}, {1.0, 1.0}, {0.0, 0.0}};
+    const std::vector<double> start = geometric(80.0, 0.0, 5);
+    for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m"}) {
+        const DesignResult found = design_levels(problem_of(data, sampler, Loss::kl, 80.0, 0.0), 5, start.data(), 1, {});
+        CHECK(found.status == MinimizeStatus::not_finite && found.sigmas.empty(), std::string(sampler) + ": no levels");
+    }
+}
+
+void test_no_power() {
+    const Data data{{0.0, 0.0}, {1.0, 1.0}, {0.0, 0.0}};
+    for (const double last : {0.0, 0.1}) {
+        const DesignResult found = design_levels(problem_of(data, "ddim", Loss::w2, 80.0, last), 5, nullptr, 0, {});
+        CHECK(found.status == MinimizeStatus::converged && found.kkt_error == 0.0, "nothing to gain: converged");
+    }
+}
+
+// The exception of the lowest index leaves a parallel loop, whatever the number of threads.
+void test_exceptions_leave_parallel_loops() {
+    for (const int threads : {1, 4}) {
+        std::string caught;
+        try {
+            parallel_for(64, threads, [](std::ptrdiff_t i) {
+                if (i % 3 == 1) throw std::runtime_error(std::to_string(i));
+            });
+        } catch (const std::runtime_error& error) {
+            caught = error.what();
+        }
+        CHECK(caught == "1", "caught '" + caught + "' on " + std::to_string(threads) + " threads");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -258,5 +293,8 @@ int main() {
     test_many_steps();
     test_onset_of_large_last_step();
     test_promises();
+    test_no_finite_loss();
+    test_no_power();
+    test_exceptions_leave_parallel_loops();
     return checks::report();
 }

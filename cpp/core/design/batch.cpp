@@ -1,6 +1,6 @@
 #include "core/design/batch.hpp"
 
-#include <exception>
+#include <stdexcept>
 
 #include "core/parallel.hpp"
 
@@ -24,6 +24,7 @@ BatchDesign solve(const BatchProblem& batch, std::size_t index, const DesignOpti
 
     BatchDesign out;
     out.found = design_levels(problem, batch.steps, starts.data(), count, options);
+    if (out.found.status == MinimizeStatus::not_finite) throw std::runtime_error(describe(out.found.status));
     const auto reported = [&](const double* sigmas) {
         return reported_loss(problem.loss, loss_sum(batch.reported, problem.nodes, {sigmas, levels}, problem.process,
                                                     problem.loss, nullptr, threads));

@@ -251,7 +251,7 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
         for (const Candidate& candidate : candidates) sorted.push_back(candidate.u);
         const GlobalMinimum global = global_search(*objective, order, sorted, options);
         best = global.minimum;
-        result.start = candidates[global.start].start;
+        if (!candidates.empty()) result.start = candidates[global.start].start;
         result.iterations = global.iterations;
         candidates.clear();
     }
@@ -288,6 +288,8 @@ DesignResult design_levels(const DesignProblem& given, std::ptrdiff_t steps, con
             result.start = candidate.start;
         }
     }
+    result.evaluations = objective->evaluations;
+    if (!std::isfinite(best.sum)) return result;  // as it was made: no levels, status not_finite
     // The numbers of levels in separate blocks are improved one by one, as long as that helps.
     int rounds = pairwise(problem.sampler) ? most_rounds : 0;
     for (bool improved = true; improved && rounds > 0; --rounds) {

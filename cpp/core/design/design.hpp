@@ -1,6 +1,7 @@
 // Finds the schedule with the least loss: several starts, Newton from each, wasted levels put to better use.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "core/design/minimize.hpp"
@@ -18,11 +19,11 @@ struct DesignOptions {
 
 struct DesignResult {
     std::vector<double> sigmas;
-    double sum = 0.0;
-    double kkt_error = 0.0;
+    double sum = std::numeric_limits<double>::infinity();
+    double kkt_error = std::numeric_limits<double>::infinity();
     int iterations = 0;
     long evaluations = 0;
-    MinimizeStatus status = MinimizeStatus::stalled;
+    MinimizeStatus status = MinimizeStatus::not_finite;  // then there are no levels
     int start = -1;              // index of the winning start; -1: the many-step limit
     std::vector<double> start_sums;
 };

@@ -136,6 +136,7 @@ class GlobalSearch {
     }
 
     GlobalMinimum run(const std::vector<VectorXd>& starts) {
+        if (starts.empty()) return best_;
         struct Explored {
             Minimum minimum;
             std::size_t start;
@@ -146,6 +147,7 @@ class GlobalSearch {
         std::stable_sort(explored.begin(), explored.end(),
                          [](const Explored& a, const Explored& b) { return a.minimum.sum < b.minimum.sum; });
         for (std::size_t i = 0; i < std::min(followed, explored.size()); ++i) follow(explored[i].minimum, explored[i].start);
+        if (!best_.minimum.u.size()) return best_;  // no finite minimum, or nothing to search
         Generator random;
         const Index n = starts.front().size();
         const int hops = n > many_levels ? std::min(options_.hops, 5) : n > 0 ? options_.hops : 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace specsched {
 namespace {
@@ -30,6 +31,11 @@ class Search {
 
     Minimum run() {
         result_.sum = objective_.gradient(result_.u, gradient_);
+        if (!std::isfinite(result_.sum) || !gradient_.allFinite()) {
+            result_.sum = result_.kkt_error = std::numeric_limits<double>::infinity();
+            result_.status = MinimizeStatus::not_finite;
+            return result_;
+        }
         if (result_.u.size() == 0) {
             result_.status = MinimizeStatus::converged;
             return result_;
@@ -57,12 +63,14 @@ class Search {
     enum class Outcome { moved, stuck };
 
     double unit() const { return std::max(result_.sum, 1e-6 * power_); }
-    double norm(const VectorXd& g) const { return g.size() ? g.cwiseAbs().maxCoeff() / unit() : 0.0; }
+    double norm(const VectorXd& g) const { return relative(g.size() ? g.cwiseAbs().maxCoeff() : 0.0); }
+    // Without any power (no eigenvalue, no weight) a slope of 0 is what it should be.
+    double relative(double slope) const { return slope == 0.0 ? 0.0 : slope / unit(); }
 
     Minimum finish(MinimizeStatus status) {
         const Groups groups(result_.active);
         const VectorXd multipliers = groups.multipliers(gradient_);
-        result_.kkt_error = std::max(norm(groups.reduce(gradient_)), -multipliers.minCoeff() / unit());
+        result_.kkt_error = std::max(norm(groups.reduce(gradient_)), relative(-multipliers.minCoeff()));
         if (status != MinimizeStatus::converged && result_.kkt_error <= options_.tolerance)
             status = MinimizeStatus::converged;
         result_.status = status;
@@ -119,7 +127,7 @@ class Search {
                 below_rounding ? norm(groups.reduce(trial_gradient)) < norm(groups.reduce(gradient_)) &&
                                      sum <= result_.sum * (1.0 + 1e-12)
                                : std::isfinite(sum) && sum < result_.sum - 1e-4 * predicted;
-            if (better) {
+            if (better && trial_gradient.allFinite()) {
                 const double ratio = predicted > 0.0 ? (result_.sum - sum) / predicted : 1.0;
                 if (ratio > 0.75) damping_ = damping_ / 8.0 < least_damping ? 0.0 : damping_ / 8.0;
                 if (ratio < 0.25) damping_ = std::max(3.0 * damping_, least_damping);
@@ -173,7 +181,7 @@ class Search {
         }
         VectorXd moved_gradient;
         const double sum = objective_.gradient(moved, moved_gradient);
-        if (!std::isfinite(sum) || sum > result_.sum * (1.0 + 1e-3)) return;
+        if (!std::isfinite(sum) || !moved_gradient.allFinite() || sum > result_.sum * (1.0 + 1e-3)) return;
         result_.u = moved;
         result_.sum = sum;
         gradient_ = moved_gradient;
@@ -198,6 +206,7 @@ const char* describe(MinimizeStatus status) {
         case MinimizeStatus::converged: return "converged";
         case MinimizeStatus::rounding_limit: return "as accurate as rounding allows";
         case MinimizeStatus::iteration_limit: return "iteration limit reached";
+        case MinimizeStatus::not_finite: return "the loss is infinite or undefined at every start";
         case MinimizeStatus::stalled: break;
     }
     return "no further progress";

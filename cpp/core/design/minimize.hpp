@@ -14,7 +14,8 @@ struct MinimizeOptions {
     std::function<bool()> interrupted;  // asked between iterations: true ends the search; may be empty
 };
 
-enum class MinimizeStatus { converged, rounding_limit, iteration_limit, stalled };
+// not_finite: the loss or its gradient is infinite or NaN where the search begins; then `sum` is infinite.
+enum class MinimizeStatus { converged, rounding_limit, iteration_limit, stalled, not_finite };
 const char* describe(MinimizeStatus status);
 
 struct Minimum {

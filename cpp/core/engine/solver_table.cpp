@@ -27,8 +27,12 @@ OptionRow flag(const char* name, double SolverSpec::*field, bool value) {
     return {name, field, value ? 1.0 : 0.0, 0.0, 1.0, true};
 }
 
-OptionRow eta(double value) { return number("eta", &SolverSpec::eta, value, 0.0); }
-OptionRow s_noise(double value = 1.0) { return number("s_noise", &SolverSpec::s_noise, value, 0.0); }
+// Beyond 1 an ancestral step would have to add more variance than the level has.
+OptionRow eta(double value) { return number("eta", &SolverSpec::eta, value, 0.0, 1.0); }
+// The SDE solvers take any eta; at 10 a step of a factor 2 has forgotten the sample to 1e-3.
+OptionRow sde_eta() { return number("eta", &SolverSpec::eta, 1.0, 0.0, 10.0); }
+// The variance of the noise is finite with room to spare; k-diffusion's largest default is 1.007.
+OptionRow s_noise(double value = 1.0) { return number("s_noise", &SolverSpec::s_noise, value, 0.0, 1000.0); }
 OptionRow order(double value, double high) { return integer("order", &SolverSpec::order, value, 1.0, high); }
 OptionRow heun(bool value) { return flag("heun", &SolverSpec::heun, value); }
 OptionRow lower_order_final(bool value) { return flag("lower_order_final", &SolverSpec::lower_order_final, value); }
@@ -87,16 +91,16 @@ std::vector<SolverRow> make_table() {
         row<DpmppSde>("dpmpp_sde", {},
                       {eta(1.0), s_noise(), inner_place(), flag("brownian", &SolverSpec::brownian, true)}),
         row<DpmppMultistep>("dpmpp_2m_sde", {},
-                            multistep({order(2, 3), eta(1.0), s_noise(), heun(false)}, false)),
+                            multistep({order(2, 3), sde_eta(), s_noise(), heun(false)}, false)),
         row<DpmppMultistep>("dpmpp_2m_sde_heun", {},
-                            multistep({order(2, 3), eta(1.0), s_noise(), heun(true)}, false)),
+                            multistep({order(2, 3), sde_eta(), s_noise(), heun(true)}, false)),
         row<DpmppMultistep>("dpmpp_3m_sde", {},
-                            multistep({order(3, 3), eta(1.0), s_noise(), heun(true),
+                            multistep({order(3, 3), sde_eta(), s_noise(), heun(true),
                                        flag("diffusers_d2", &SolverSpec::diffusers_d2, false)},
                                       false)),
         row<DpmMultistep>("dpm_multistep", {"dpm_solver"}, multistep({order(2, 3), heun(false)}, true), true),
         row<DpmMultistep>("dpm_multistep_sde", {"sde_dpm_solver"},
-                          multistep({order(2, 2), eta(1.0), s_noise(), heun(false)}, true), true),
+                          multistep({order(2, 2), sde_eta(), s_noise(), heun(false)}, true), true),
         row<UniPC>("unipc", {"uni_pc"},
                    {order(2, 3), integer("bh", &SolverSpec::bh, 2.0, 1.0, 2.0),
                     flag("corrector", &SolverSpec::corrector, true),
@@ -137,10 +141,12 @@ void set_option(const SolverRow& row, SolverSpec& spec, const std::string& name,
     for (const OptionRow& option : row.options) {
         if (name != option.name) continue;
         const bool whole = !option.integer || value == std::floor(value);
-        if (!(value >= option.low && value <= option.high) || !whole) {
+        // An infinite s_tmax means no end to the churn; nothing else may be infinite.
+        const bool finite = std::isfinite(value) || option.field == &SolverSpec::s_tmax;
+        if (!(value >= option.low && value <= option.high) || !whole || !finite) {
             std::ostringstream text;
             text << "option '" << name << "' of sampler '" << row.name << "' is " << value << "; it must be "
-                 << (option.integer ? "an integer " : "") << "from " << option.low << " to " << option.high;
+                 << (option.integer ? "an integer " : "finite and ") << "from " << option.low << " to " << option.high;
             throw std::invalid_argument(text.str());
         }
         spec.*option.field = value;

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
+
 FloatArray = NDArray[np.float64]
 
 
@@ -82,6 +84,16 @@ def real(
     return number
 
 
+def level(name: str, value: object) -> float:
+    """A positive noise level within the range that losses are computed for."""
+    number = real(name, value, above=0.0)
+    if not _core.LEAST_LEVEL <= number <= _core.LARGEST_LEVEL:
+        raise ValueError(
+            f"{name} must lie between {_core.LEAST_LEVEL:g} and {_core.LARGEST_LEVEL:g}, got {number:g}"
+        )
+    return number
+
+
 def real_array(name: str, values: object) -> FloatArray:
     """`values` as float64 of any shape; TypeError for what is not real numbers (complex, strings, ragged lists)."""
     try:
@@ -128,6 +140,13 @@ def non_negative(name: str, array: FloatArray) -> None:
     if (array < 0).any():
         bad = first_bad(array < 0)
         raise ValueError(f"{name} must be >= 0; {name}[{_show(bad)}] is {array[bad]}")
+
+
+def at_most(name: str, array: FloatArray, limit: float) -> None:
+    """Raise ValueError at the first entry above the limit."""
+    if (array > limit).any():
+        bad = first_bad(array > limit)
+        raise ValueError(f"{name} must be at most {limit:g}; {name}[{_show(bad)}] is {array[bad]:g}")
 
 
 def _show(index: int | tuple[int, ...]) -> str:

@@ -10,6 +10,9 @@ from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.spectrum import Spectrum
 
+LARGEST_DENOISER_ERROR = 1e3
+"""Relative errors of the denoiser beyond it are refused: a thousand times the posterior's own spread."""
+
 
 def checked(
     spectrum: Any, schedule: Any, sampler: Any, denoiser_error: Any
@@ -20,7 +23,7 @@ def checked(
     solver.check(levels)
     if denoiser_error == 0.0:
         return data, levels, solver, solver.core
-    error = checks.real("denoiser_error", denoiser_error, minimum=0.0)
+    error = checks.real("denoiser_error", denoiser_error, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
     return data, levels, solver, solver.core_for(error)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._support import codes
+from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName
 from ..spectra.spectrum import Spectrum
@@ -102,6 +102,12 @@ def value_and_grad(
         code,
         checked_threads(threads),
     )
+    if not np.isfinite(gradient).all():
+        level = checks.first_bad(~np.isfinite(gradient))
+        raise ValueError(
+            f"the gradient of loss={loss!r} by sigmas[{level}] is {gradient[level]}: eigenvalues and levels lie too "
+            "far apart; rescale the spectrum (spectrum.scaled) or move the levels"
+        )
     return _finite(value, loss), gradient
 
 

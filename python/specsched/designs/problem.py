@@ -13,6 +13,7 @@ from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName
+from ..analysis.arguments import LARGEST_DENOISER_ERROR
 from ..analysis.losses import evaluate, loss_of
 from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule
@@ -85,6 +86,15 @@ class Problem:
     tol: float
     max_iter: int
     threads: int
+
+    def no_finite_loss(self) -> ValueError:
+        """The error for a problem whose loss is infinite or undefined at every start."""
+        return ValueError(
+            f"loss={self.loss!r} is infinite or undefined at every start, for levels from sigma_max={self.sigma_max:g} "
+            f"to sigma_min={self.sigma_min:g} and eigenvalues from {self.full.eigenvalues.min():g} to "
+            f"{self.full.eigenvalues.max():g}: floor the spectrum (spectrum.floored), rescale it "
+            "(spectrum.scaled), or move the ends"
+        )
 
     def loss_of_nodes(self, sigmas: FloatArray) -> float:
         """Loss of the levels on the compressed spectrum."""
@@ -252,15 +262,17 @@ def _ends(options: Options) -> tuple[float, float, float]:
     high = (
         DEFAULT_SIGMA_MAX[options.process]
         if options.sigma_max is None
-        else checks.real("sigma_max", options.sigma_max, above=0.0)
+        else checks.level("sigma_max", options.sigma_max)
     )
     low = checks.real("sigma_min", options.sigma_min, minimum=0.0)
+    if low > 0.0:
+        checks.level("sigma_min", low)
     if low >= high:
         raise ValueError(
             f"sigma_min must be less than sigma_max, got sigma_min={low:g} and sigma_max={high:g}"
         )
     given = options.sigma_floor
-    floor = 0.0 if given is None else checks.real("sigma_floor", given, above=0.0)
+    floor = 0.0 if given is None else checks.level("sigma_floor", given)
     if floor and low > 0.0:
         raise ValueError(
             f"sigma_floor applies to schedules that end at 0; sigma_min is {low:g}: give one of the two"
@@ -292,7 +304,7 @@ def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: f
 def _denoiser_error(given: Any, solver: Sampler) -> float:
     if given is None:
         return SAFE_DENOISER_ERROR if solver.multistep else 0.0
-    return checks.real("denoiser_error", given, minimum=0.0)
+    return checks.real("denoiser_error", given, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
 
 
 @lru_cache(maxsize=256)

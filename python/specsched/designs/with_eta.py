@@ -51,7 +51,8 @@ def design_eta(
     per_step : bool
         One eta for each step instead of one for all.
     eta_max : float > 0
-        Largest eta to consider; 1 is the ancestral sampler (DDPM, for DDIM).
+        Largest eta to consider; 1 is the ancestral sampler (DDPM, for DDIM). At most what the sampler takes: 1 for
+        ancestral samplers, 10 for the SDE solvers.
     **options
         Further options of `design`: process, loss, sigma_max, sigma_min, sigma_floor, min_ratio, denoiser_error, tol,
         max_iter, threads.
@@ -91,6 +92,10 @@ def design_eta(
     """
     solver = _with_eta(as_sampler(sampler))
     most = checks.real("eta_max", eta_max, above=0.0)
+    try:
+        _at(solver, most)
+    except ValueError as error:
+        raise ValueError(f"eta_max={most:g} is more than the sampler takes: {error}") from None
     if per_step and combine == "worst":
         raise ValueError(
             "per_step=True takes combine='mean'; combine='worst' goes with one eta for all steps"

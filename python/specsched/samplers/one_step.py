@@ -15,9 +15,9 @@ class DDIM(Sampler):
 
     Parameters
     ----------
-    eta : float or tuple of float, >= 0
+    eta : float or tuple of float, in [0, 1]
         Share of the ancestral noise: 0 is deterministic, 1 is DDPM. Or one for each step (noise -> clean), as for
-        every sampler that has an eta.
+        every sampler that has an eta (the SDE solvers take up to 10).
     s_churn, s_tmin, s_tmax, s_noise : float
         EDM's churn (arXiv 2206.00364, algorithm 2), as in k-diffusion.
     diffusers_churn : bool

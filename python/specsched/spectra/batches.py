@@ -42,7 +42,7 @@ class Batches:
 def as_array(samples: object) -> Block | None:
     """`samples` as one array (memory-maps stay maps), None where they are a stream of batches."""
     if isinstance(samples, np.ndarray):
-        return samples
+        return np.asarray(samples)  # a matrix, whose axes never fall below two, becomes an array
     if isinstance(samples, (str, bytes, dict)):
         raise TypeError(f"samples must be an array or an iterable of batches, got {type(samples).__name__}")
     if hasattr(samples, "__array__"):

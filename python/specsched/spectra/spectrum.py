@@ -64,6 +64,7 @@ class Spectrum(FromData):
     def __init__(self, eigenvalues: object, *, weights: object = None, mean_power: object = None) -> None:
         values = checks.vector("eigenvalues", eigenvalues)
         checks.non_negative("eigenvalues", values)
+        checks.at_most("eigenvalues", values, _core.LARGEST_ENTRY)
         self._eigenvalues = checks.read_only(values)
         self._weights = _entries("weights", weights, values.size, 1.0)
         self._mean_power = _entries("mean_power", mean_power, values.size, 0.0)
@@ -376,4 +377,5 @@ def _entries(name: str, values: object, size: int, default: float) -> FloatArray
         return checks.read_only(np.full(size, default))
     array = checks.vector(name, values, length=size)
     checks.non_negative(name, array)
+    checks.at_most(name, array, _core.LARGEST_ENTRY)
     return checks.read_only(array)

@@ -33,6 +33,8 @@ def minimise(problem: Problem, starts: list[Schedule]) -> Outcome:
         DESIGN_STARTS,
         problem.threads,
     )
+    if not found["finite"]:
+        raise problem.no_finite_loss()
     return Outcome(
         found["sigmas"],
         found["kkt_error"],

@@ -59,7 +59,31 @@ def solve(value_and_grad: Any, start: FloatArray, **options: Any) -> Any:
     from scipy import optimize
 
     minimize: Any = optimize.minimize  # its stubs are narrower than what it takes
-    return minimize(value_and_grad, start, jac=True, method="SLSQP", **options)
+    iterates = [start]
+
+    def reached(x: FloatArray) -> None:
+        iterates.append(x.copy())
+
+    def checked(x: FloatArray) -> tuple[float, FloatArray]:
+        value, slope = value_and_grad(x)
+        return float(finite(value)), finite(slope)
+
+    try:
+        return minimize(checked, start, jac=True, method="SLSQP", callback=reached, **options)
+    except NotFinite:
+        message = "the loss is infinite or undefined at a trial point"
+        return optimize.OptimizeResult(x=iterates[-1], nit=len(iterates) - 1, message=message)
+
+
+class NotFinite(ArithmeticError):
+    """A loss or slope that SLSQP must not see: NaN damages its memory."""
+
+
+def finite(values: Any) -> Any:
+    """The values, all finite; raises NotFinite otherwise."""
+    if not np.isfinite(values).all():
+        raise NotFinite
+    return values
 
 
 def minimise(problem: Problem, start: FloatArray) -> Outcome:
@@ -67,6 +91,8 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
     matrix, bound = order_constraints(problem)
     u = np.log(start[1:-1])
     scale = problem.value_and_grad(start)[0] or 1.0
+    if not np.isfinite(scale):
+        raise problem.no_finite_loss()
     count = 0
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
@@ -126,7 +152,12 @@ def kkt_error(problem: Problem, u: FloatArray) -> float:
 
         multipliers, _ = nnls(matrix[active].T, gradient)
         residual = gradient - matrix[active].T @ multipliers
-    return float(np.abs(residual).max() / max(value, 1e-3 * power(problem)))
+    return relative(float(np.abs(residual).max()), max(value, 1e-3 * power(problem)))
+
+
+def relative(error: float, unit: float) -> float:
+    """The error as a share of `unit`; 0 where there is neither (no eigenvalue has power or weight)."""
+    return error / unit if error else 0.0
 
 
 def power(problem: Problem) -> float:

@@ -20,7 +20,9 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
     parts = problem.parts()
     matrix, bound = slsqp.order_constraints(problem)
     n = problem.steps - 1
-    scale = max(part.loss_of_nodes(start) for part in parts)
+    scale = max(part.loss_of_nodes(start) for part in parts) or 1.0
+    if not np.isfinite(scale):
+        raise problem.no_finite_loss()
     count = 0
 
     def losses(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -30,7 +32,7 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
         pairs = [part.value_and_grad(sigmas) for part in parts]
         values = np.array([value for value, _ in pairs]) / scale
         slopes = np.array([grad[1:-1] * sigmas[1:-1] for _, grad in pairs]) / scale
-        return values, slopes
+        return slsqp.finite(values), slsqp.finite(slopes)
 
     if n == 0:
         return Outcome(start, 0.0, 0, 1, True, "converged")
@@ -80,4 +82,4 @@ def _kkt_error(values: FloatArray, slopes: FloatArray, matrix: FloatArray, slack
     target = np.append(np.zeros(slopes.shape[1]), heavy)
     multipliers, _ = nnls(system, target)
     residual = system @ multipliers - target
-    return float(np.abs(residual[:-1]).max() / values.max())
+    return slsqp.relative(float(np.abs(residual[:-1]).max()), float(values.max()))

@@ -1,0 +1,118 @@
+"""Calls that once ended the process or came back with NaN: each is now an error that names its argument, or finite.
+
+Every call runs in this process: a crash fails the whole run, which is what it would do to a user.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import specsched as ss
+from specsched import _core
+
+sp = ss.samplers
+DATA = ss.Spectrum([4.0, 1.0, 0.1])
+NOTHING = ss.Spectrum([0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (lambda: ss.design(DATA, 4, sampler=sp.DDPM(eta=1.2)), "eta"),
+        (lambda: ss.design(DATA, 4, sampler=sp.DDIM(eta=np.nextafter(1.0, 2.0))), "eta"),
+        (lambda: ss.design_eta(DATA, 4, eta_max=3), "eta_max"),
+        (lambda: ss.scan([DATA], [4], sampler=sp.DDPM(eta=3)), "eta"),
+        (lambda: sp.DDPM(s_noise=float("inf")), "s_noise"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl"), "loss='kl'"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", method="slsqp"), "loss='kl'"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", sampler="dpmpp_2m"), "loss='kl'"),
+        (lambda: ss.design(DATA, 5, sampler="dpmpp_2m", denoiser_error=1e154), "denoiser_error"),
+        (lambda: ss.evaluate(DATA, [9.0, 1.0], sampler="dpmpp_2m", denoiser_error=1e154), "denoiser_error"),
+        (lambda: ss.design([1e308, 1e308], 5, sampler="ddpm"), "eigenvalues"),
+        (lambda: ss.value_and_grad([1e300], [9.0, 1.0, 0.1]), "eigenvalues"),
+        (lambda: ss.Spectrum([1.0], weights=[1e101]), "weights"),
+        (lambda: ss.Spectrum([1.0], mean_power=[1e101]), "mean_power"),
+        (lambda: ss.transfer(DATA, [1e155, 1.0], process="ve"), "sigmas"),
+        (lambda: ss.evaluate(DATA, [1.0, 1e-120]), "sigmas"),
+        (lambda: ss.design(DATA, 5, sigma_max=1e160), "sigma_max"),
+        (lambda: ss.design(DATA, 5, sigma_min=1e-160), "sigma_min"),
+        (lambda: ss.design(DATA, 5, sigma_floor=1e-160), "sigma_floor"),
+    ],
+)
+def test_out_of_range_is_an_error_that_names_the_argument(call, names):
+    with pytest.raises(ValueError, match=names):
+        call()
+
+
+def test_the_scan_reports_a_problem_without_a_finite_loss():
+    grim = ss.Spectrum([1.0, 1e-160])
+    found = ss.scan([DATA, grim, DATA], [5], loss="kl", parallel=False)
+    assert not found.errors[0] and not found.errors[2] and "loss='kl'" in found.errors[1]
+
+
+@pytest.mark.parametrize("method", ["newton", "slsqp"])
+@pytest.mark.parametrize("end", [0.0, 0.1])
+@pytest.mark.parametrize("process", ["vp", "ve", "flow"])
+def test_data_without_variance_have_a_design(method, end, process):
+    found = ss.design(NOTHING, 5, method=method, sigma_min=end, process=process)
+    assert np.isfinite(found.kkt_error) and np.isfinite(found.loss)
+
+
+@pytest.mark.parametrize("part", [NOTHING, ss.Spectrum([1.0, 2.0], weights=[0.0, 0.0])])
+def test_worst_case_of_nothing(part):
+    found = ss.design([part] * 2, 3, combine="worst")
+    assert found.loss == 0.0 and np.isfinite(found.kkt_error)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_is_an_array_of_samples():
+    values = np.random.default_rng(0).normal(size=(8, 64))
+    assert ss.Spectrum.from_stationary(np.matrix(values)) == ss.Spectrum.from_stationary(values)
+
+
+def test_slsqp_stops_where_a_trial_point_has_no_loss(monkeypatch):
+    from specsched.designs.problem import Problem
+
+    plain, calls = Problem.value_and_grad, []
+
+    def failing(self, sigmas):
+        calls.append(1)
+        value, slope = plain(self, sigmas)
+        return (np.nan, slope) if len(calls) == 6 else (value, slope)
+
+    monkeypatch.setattr(Problem, "value_and_grad", failing)
+    found = ss.design(DATA, 5, method="slsqp")
+    assert np.isfinite(found.loss) and found.loss <= found.best_baseline[1]
+
+
+LIMITED = """
+import resource, sys
+import specsched as ss
+import numpy as np
+spectrum = ss.Spectrum(np.linspace(1.0, 2.0, 20000))
+levels = np.geomspace(80.0, 0.01, 50)
+alone = ss.evaluate(spectrum, levels, threads=1)
+if sys.argv[1] == "memory":
+    # Room for a few stacks only: of 4,096 threads most do not start.
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20),) * 2)
+assert ss.evaluate(spectrum, levels, threads=4096) == alone
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+@pytest.mark.parametrize("limit", ["none", "memory"])
+def test_more_threads_than_the_system_starts(limit):
+    run = subprocess.run([sys.executable, "-c", LIMITED, limit], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+
+
+def test_admitted_range_reaches_its_ends():
+    low, high = _core.LEAST_LEVEL, _core.LARGEST_LEVEL
+    for sampler in ("ddim", "ddpm", "dpmpp_2m", "heun"):
+        value, slope = ss.value_and_grad(DATA, [high, 1.0, low], sampler=sampler)
+        assert np.isfinite(value) and np.isfinite(slope).all()
