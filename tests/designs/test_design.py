@@ -251,7 +251,7 @@ def test_kkt_error_of_an_unfinished_design(loss: Any, power: int) -> None:
     assert "iteration limit" in found.message
     # Relative to the sum of the terms: the squared distance for W2.
     expected = power * np.abs(slopes(spectrum, found.schedule, loss=loss)).max()
-    assert found.kkt_error == pytest.approx(expected, rel=1e-5)
+    assert found.kkt_error == pytest.approx(expected, rel=1e-5, abs=1e-11)  # slopes near 0 are rounded
 
 
 def test_slsqp_without_iterations_is_no_success() -> None:
