@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
+from .. import _core
 
 FloatArray = NDArray[np.float64]
 
