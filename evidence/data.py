@@ -39,3 +39,20 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
     source = load_digits()
     return (source.images[:, None] / 8 - 1).astype(np.float32), source.target.astype(np.int64)
+
+
+def sounds(count: int = 8000, length: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """Synthesised plucked tones, (count, 1, length), deviation about 0.5, and zeros as labels, (count,).
+
+    Five harmonics of a fundamental of 2 to 12 turns a window, amplitudes falling as 1 / k times a random factor,
+    random phases, decay and onset; the same for every call.
+    """
+    random = np.random.default_rng(0)
+    time = np.arange(length) / length - random.uniform(0, 0.5, (count, 1))
+    fundamental = 2 * 6 ** random.uniform(size=(count, 1))
+    decay = np.where(time > 0, np.exp(-time.clip(0) * random.uniform(1, 6, (count, 1))), 0)
+    x = np.zeros((count, length))
+    for k in range(1, 6):
+        amplitude, phase = random.exponential(1 / k, (count, 1)), random.uniform(0, 2 * np.pi, (count, 1))
+        x += amplitude * decay * np.sin(2 * np.pi * k * fundamental * time + phase)
+    return (x[:, None] * (0.5 / x.std())).astype(np.float32), np.zeros(count, np.int64)

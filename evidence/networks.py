@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .dilated import Dilated
+
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 
@@ -44,6 +46,7 @@ RECIPES = {
     "cifar16_eps": Recipe("epsilon", "cifar16", (3, 16, 16), (24, 48, 80), seed=1),
     "cifar16_edm": Recipe("edm", "cifar16", (3, 16, 16), (24, 48, 80), classes=10, noise=(-0.7, 1.6), seed=2),
     "digits": Recipe("flow", "digits", (1, 8, 8), (16, 16), classes=10, attention=False, batch=64, seed=3),
+    "sound": Recipe("edm", "sound", (1, 128), (24,), noise=(-0.7, 1.6), batch=64, seed=4),
 }
 
 
@@ -53,7 +56,9 @@ def scaled_linear(steps: int = 1000, first: float = 0.00085, last: float = 0.012
 
 
 def unet(recipe: Recipe) -> nn.Module:
-    """The diffusers U-Net of a recipe, one residual block a side and level."""
+    """The diffusers U-Net of a recipe, one residual block a side and level; for sounds the dilated network."""
+    if len(recipe.shape) == 2:
+        return Dilated(recipe.shape[0], recipe.channels[0])
     from diffusers import UNet2DModel
 
     depth = len(recipe.channels)

@@ -31,6 +31,8 @@ def samples(recipe: Recipe, path: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Training data of a recipe."""
     if recipe.data == "digits":
         return data.digits()
+    if recipe.data == "sound":
+        return data.sounds()
     if path is None:
         raise ValueError(f"--data must name the CIFAR-10 archive for {recipe.data}")
     return data.cifar(path, recipe.shape[-1])
