@@ -44,13 +44,18 @@ def spread(batch: int, random: torch.Generator) -> Tensor:
 
 
 def loss(network: Network, x: Tensor, labels: Tensor, random: torch.Generator) -> Tensor:
-    """Mean squared error of what the network predicts, on one batch."""
+    """Mean squared error of what the network predicts, on one batch.
+
+    Noise predictions are weighed by sqrt(1 + r^2), between Ho et al.'s 1 and the 1 + r^2 of predicting velocities
+    (Salimans and Ho 2022): 3 % of the noise at r = 14.6 is an error of D as large as its posterior's spread.
+    """
     recipe, noise = network.recipe, torch.randn(x.shape, generator=random)
     u = spread(len(x), random).view(-1, *[1] * (x.dim() - 1))
     if recipe.kind == "epsilon":
         t = (u.flatten() * len(network.sigmas)).long()
         abar = torch.from_numpy(network.alphas_cumprod[t.numpy()]).float().view(u.shape)
-        return (network.raw(abar.sqrt() * x + (1 - abar).sqrt() * noise, t, labels) - noise).square().mean()
+        error = network.raw(abar.sqrt() * x + (1 - abar).sqrt() * noise, t, labels) - noise
+        return (error.square() / abar.sqrt()).mean()
     mean, deviation = recipe.noise
     level = mean + deviation * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6))
     if recipe.kind == "flow":
