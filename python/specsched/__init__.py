@@ -22,19 +22,24 @@ from .spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from . import models
+    from .models.recordings.record import record
+    from .models.recordings.recording import Recording
     from .models.sampling import sample
+    from .models.trial import Trial, trial
 
 __version__ = "0.1.0"
 __all__ = [
     "Design",
     "Fit",
     "Neighbourhood",
+    "Recording",
     "Sampler",
     "ScanResult",
     "Schedule",
     "Spectrum",
     "Trace",
     "Transfer",
+    "Trial",
     "baselines",
     "best_member",
     "design",
@@ -43,16 +48,25 @@ __all__ = [
     "evaluate",
     "fit",
     "models",
+    "record",
     "sample",
     "samplers",
     "scan",
     "transfer",
+    "trial",
     "tuned",
     "value_and_grad",
 ]
 
 # What works with networks loads when it is first asked for.
-_LAZY = {"sample": "models.sampling", "models": "models"}
+_LAZY = {
+    "models": "models",
+    "record": "models.recordings.record",
+    "Recording": "models.recordings.recording",
+    "sample": "models.sampling",
+    "trial": "models.trial",
+    "Trial": "models.trial",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,154 @@
+"""From the second moments of a recording to affine modes, and the error that they predict."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from ..._validate import FloatArray
+from ...samplers import Sampler
+from ...schedule import Schedule
+from ..arrays import Numpy
+from ..program import program_of, run
+
+# Modes of a band beyond this share of its power are dropped; at most so many are kept.
+_DROPPED, _MOST = 1e-9, 12
+# Degree of a(r) = s - k y: that of the factors together; nothing is left beyond it but rounding.
+_OFFSET_DEGREE = 72
+# Gauss points of the quadrature that follows the trajectories; exact to rounding for the degrees here.
+_PIECES, _POINTS = 256, 8
+
+
+class Modes(NamedTuple):
+    """Affine modes D(y, r) = k(r) y + a(r), started from 0, as Chebyshev series in log(sigma).
+
+    Attributes
+    ----------
+    sigma_min, sigma_max : float
+        Ends of the interval of the series: ``x = 2 log(r / sigma_min) / log(sigma_max / sigma_min) - 1``.
+    slope : ndarray, shape (modes, degree + 1)
+        k; dimensionless.
+    offset : ndarray, shape (modes, degree + 1)
+        a; the sum of the squares of all modes' errors is the expected squared distance of one sample.
+    limit : ndarray, shape (modes,)
+        y of the exact solution at level 0: the prediction at `sigma_min`.
+    band : ndarray of int, shape (modes,)
+        The band that each belongs to.
+    error_variance : ndarray, shape (bands,)
+        Eigenvalue lambda of each band, for an error of variance eta^2 lambda r^2/(lambda + r^2) in every direction.
+    multiplicity : ndarray, shape (bands,)
+        Directions in each band.
+    """
+
+    sigma_min: float
+    sigma_max: float
+    slope: FloatArray
+    offset: FloatArray
+    limit: FloatArray
+    band: np.ndarray[Any, np.dtype[np.intp]]
+    error_variance: FloatArray
+    multiplicity: FloatArray
+
+
+def modes_of(
+    grams: FloatArray, slopes: FloatArray, variances: FloatArray, sizes: FloatArray, ends: tuple[float, float]
+) -> Modes:
+    """Leading eigenvectors of each band's second moments as modes; `ends` are the lowest and the highest level."""
+    predictions, bands = [], []
+    for band, gram in enumerate(grams):
+        values, vectors = np.linalg.eigh(gram)
+        order = np.argsort(values)[::-1]
+        values, vectors = np.maximum(values[order], 0.0), vectors[:, order]
+        left = 1.0 - np.cumsum(values) / max(values.sum(), 1e-300)
+        keep = min(int((left > _DROPPED).sum()) + 1, _MOST, int((values > 0).sum()))
+        predictions.append((vectors[:, :keep] * np.sqrt(values[:keep])).T)
+        bands.append(np.full(keep, band, dtype=np.intp))
+    prediction, band_of = np.concatenate(predictions), np.concatenate(bands)
+    nodes = np.cos(np.pi * (np.arange(_OFFSET_DEGREE + 1) + 0.5) / (_OFFSET_DEGREE + 1))
+    slope = slopes[band_of]
+    trajectory = prediction @ _trajectories(prediction.shape[1], nodes, 0.5 * np.log(ends[1] / ends[0]))
+    offset = series(prediction, nodes) - series(slope, nodes) * trajectory
+    return Modes(
+        sigma_min=ends[0],
+        sigma_max=ends[1],
+        slope=slope,
+        offset=np.asarray(np.linalg.solve(chebyshev.chebvander(nodes, _OFFSET_DEGREE), offset.T).T),
+        limit=series(prediction, -1.0),
+        band=band_of,
+        error_variance=variances,
+        multiplicity=sizes,
+    )
+
+
+def _trajectories(count: int, nodes: FloatArray, half: float) -> FloatArray:
+    """y(r) = r int_r^{r_max} T_m(tau) / tau^2 dtau of every Chebyshev polynomial at the nodes, shape (count, nodes).
+
+    The flow dy/dr = (y - s) / r from y(r_max) = 0; `half` is d log(r) / dx.
+    """
+    edges = np.linspace(-1.0, 1.0, _PIECES + 1)
+    points, weights = np.polynomial.legendre.leggauss(_POINTS)
+    middle, size = 0.5 * (edges[1:] + edges[:-1]), 1.0 / _PIECES
+    x = middle[:, None] + size * points
+    # Relative to the top level, so that nothing overflows: int T e^{-half (x + 1)} half dx.
+    pieces = np.einsum("pqm,pq,q->pm", chebyshev.chebvander(x, count - 1), np.exp(-half * (x + 1.0)), weights)
+    below = np.concatenate([np.cumsum(pieces[::-1], axis=0)[::-1], np.zeros((1, count))]) * size * half
+    place = np.clip(np.searchsorted(edges, nodes, side="right") - 1, 0, _PIECES - 1)
+    left, width = nodes, 0.5 * (edges[place + 1] - nodes)
+    inner = (left + width)[:, None] + width[:, None] * points
+    rest = np.einsum(
+        "pqm,pq,q->pm", chebyshev.chebvander(inner, count - 1), np.exp(-half * (inner + 1.0)), weights
+    )
+    total = rest * width[:, None] * half + below[place + 1]
+    return np.asarray((total * np.exp(half * (nodes + 1.0))[:, None]).T)
+
+
+class ModeDenoiser:
+    """The modes as a denoiser of one row, y = (modes,)."""
+
+    def __init__(self, modes: Modes) -> None:
+        self._modes = modes
+
+    def __call__(self, y: FloatArray, sigma: float) -> FloatArray:
+        modes = self._modes
+        x = interval(sigma, modes.sigma_min, modes.sigma_max)
+        return series(modes.slope, x) * y + series(modes.offset, x)
+
+
+def predicted_error(modes: Modes, dim: int, levels: Schedule, solver: Sampler) -> float:
+    """See `Recording.predict`."""
+    check_ends(modes, levels.sigmas)
+    if not solver.deterministic:
+        raise ValueError(
+            f"a recording predicts deterministic samplers only; {solver.name} adds noise: set its eta (or s_churn) "
+            "to 0, or judge it by ss.trial with a metric"
+        )
+    found = run(program_of(solver, levels), np.zeros((1, modes.band.size)), ModeDenoiser(modes), Numpy())
+    return float(np.sqrt(np.sum((found[0] - modes.limit) ** 2) / dim))
+
+
+def check_ends(modes: Modes, sigmas: FloatArray) -> None:
+    """Raise unless the levels lie in the recorded range and start at its top."""
+    slack = 1e-6
+    positive = sigmas[sigmas > 0]
+    if abs(sigmas[0] / modes.sigma_max - 1.0) > slack:
+        raise ValueError(
+            f"the schedule starts at sigma = {sigmas[0]:.6g}, the recording at {modes.sigma_max:.6g}; "
+            "use this sigma_max, or record from the other"
+        )
+    if positive[-1] < modes.sigma_min * (1.0 - slack) or sigmas[-1] > 0.0:
+        raise ValueError(
+            f"the schedule must end at 0 with no positive level below the recording's sigma_floor = "
+            f"{modes.sigma_min:.6g}; its last levels are {sigmas[-2]:.6g} and {sigmas[-1]:.6g}"
+        )
+
+
+def interval(levels: Any, sigma_floor: float, sigma_max: float) -> FloatArray:
+    """Place of levels on [-1, 1], even in log(sigma)."""
+    return np.asarray(2.0 * np.log(np.asarray(levels) / sigma_floor) / np.log(sigma_max / sigma_floor) - 1.0)
+
+
+def series(coefficients: FloatArray, x: Any) -> FloatArray:
+    """Values of Chebyshev series, shape (series, points), from coefficients (series, degree + 1)."""
+    return np.asarray(chebyshev.chebval(x, coefficients.T))

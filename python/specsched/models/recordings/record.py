@@ -1,0 +1,319 @@
+"""Recording a network along its own probability flow."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+from ... import _validate
+from ..._names import ProcessName
+from ..._validate import FloatArray
+from ...progress import Meter
+from ...schedule import Schedule
+from ..arrays import Array, check_noise, check_spread, namespace_of
+from ..denoiser import Calls, Index
+from ..program import program_of, run
+from ..reference import SOLVER, error_from_halving, fine_schedule
+from ..sampling import begin
+from ..tasks import batches, check_executor, spread
+from .bands import Bands, make_bands, power
+from .modes import interval
+from .recording import Recording
+
+# 120 and 60 levels: 16 starts cost 2,904 calls, and the fine run errs some 2e-4 of the data's spread on the networks
+# tried.
+LEVELS = 120
+# Predictions along the flow: beyond degree 28 the residual of trained networks no longer falls.
+DEGREE = 28
+# What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
+_SLOPE_DEGREE = 8
+# Size of the perturbation as a share of the posterior's spread: like the errors that a good solver makes.
+_PERTURBATION = 0.1
+_LEAST_STARTS = 4
+# Numbers from which `fingerprint` comes; any will do, as long as they stay.
+_PROBE_SEED, _PROBE_WEIGHTS = 20250117, 16
+
+
+def record(
+    denoiser: Any,
+    noise: Array,
+    *,
+    sigma_max: float,
+    sigma_floor: float,
+    process: ProcessName = "vp",
+    start: Array | None = None,
+    slopes: bool = True,
+    levels: int = LEVELS,
+    bands: str | Recording = "auto",
+    batch_size: int = 16,
+    executor: Executor | None = None,
+    progress: Any = None,
+) -> Recording:
+    """Record a network's probability flow, so that any schedule of a deterministic sampler can be judged without it.
+
+    Costs ``1.5 levels + 1.5`` network calls for each start (2,904 for 16 starts), and `levels` more with measured
+    slopes; memory for `batch_size` flows of `levels` samples twice.
+
+    Parameters
+    ----------
+    denoiser : callable
+        ``denoiser(y, sigma) -> xhat0``, deterministic; see `specsched.sample`.
+    noise : array of NumPy, PyTorch or JAX, shape (starts, ...)
+        Standard normal; at least 4 starts, 16 are enough for most networks, more with strong guidance.
+    sigma_max, sigma_floor : float
+        First level, and the lowest at which the network may be called; the flow then steps to 0.
+    process : {"vp", "ve", "flow"}
+        Scale of the start.
+    start : array like `noise`, optional
+        Clean data to start from, as in `specsched.sample`.
+    slopes : bool
+        Measure the denoiser's slope in every band by one random perturbation a level: needed with guidance. Otherwise
+        it is lambda / (lambda + sigma^2) with the variance of the recorded outputs.
+    levels : int
+        Levels of the reference run, an even number.
+    bands : {"auto", "fourier", "components"} or Recording
+        Rings of spatial frequency for each principal channel, or principal components; "auto" takes the first for
+        samples with channels and spatial axes. A recording passes on its own.
+    batch_size : int
+        Starts in one network call.
+    executor : concurrent.futures.Executor, optional
+        Runs the batches; the result is the same.
+    progress : None, True or callable
+        As everywhere: ``(done, total, "network calls")``.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    TypeError, ValueError
+        Noise or denoiser of the wrong kind (see `specsched.sample`); too few starts; a denoiser that is not
+        deterministic.
+
+    Examples
+    --------
+    >>> import numpy as np, specsched as ss
+    >>> denoiser = ss.models.gaussian(1.0 / np.arange(1, 9) ** 2)
+    >>> noise = np.random.default_rng(0).standard_normal((16, 8))
+    >>> recording = ss.record(denoiser, noise, sigma_max=20.0, sigma_floor=0.02)
+    >>> schedule = ss.Schedule([*ss.baselines.edm(8, sigma_max=20.0, sigma_min=0.02).sigmas[:-1], 0.0])
+    >>> found = ss.trial(schedule, denoiser, noise, sampler="dpmpp_2m", recording=recording)
+    >>> bool(abs(found.predicted[0] / found.errors[0] - 1) < 0.1)
+    True
+    """
+    started = time.perf_counter()
+    high = _validate.real("sigma_max", sigma_max, above=0.0)
+    low = _validate.real("sigma_floor", sigma_floor, above=0.0, below=high)
+    count = _validate.integer("levels", levels, minimum=16, maximum=4096)
+    size = _validate.integer("batch_size", batch_size, minimum=1)
+    check_executor(executor)
+    ops = check_noise(noise)
+    check_spread(noise, ops)
+    starts = noise.shape[0]
+    if starts < _LEAST_STARTS:
+        raise ValueError(f"a recording needs at least {_LEAST_STARTS} starts, better 16; noise has {starts}")
+    fine, coarse = fine_schedule(high, low, count), fine_schedule(high, low, count // 2)
+    calls = Calls(denoiser, ops, starts)
+    calls.check_levels(fine.sigmas)
+    first = begin(ops, noise, fine, process, start)
+    parts = [(ops.take(first, rows), rows) for rows in batches(starts, size)]
+    total = (count * (2 if slopes else 1) + count // 2) * starts
+    with Meter(progress, "network calls", total) as meter, ops.quiet():
+        calls.check_deterministic(*parts[0][:1], high, parts[0][1])
+        fingerprint = probe_model(calls, noise, low, high)
+        plain = _Flow(denoiser, starts, coarse, None, 0.0)
+        rough = np.concatenate([part.outputs for part in spread(executor, plain, parts, meter)])
+        kind = _bands_of(bands, rough)
+        flow = _Flow(denoiser, starts, fine, kind, float(slopes) * float(rough.std()))
+        flows = list(spread(executor, flow, parts, meter))
+    outputs = np.concatenate([part.outputs for part in flows])
+    sums = _Sums(*(sum(values) for values in zip(*(part.sums for part in flows), strict=True)))
+    variances, mean_powers = _moments(kind, outputs)
+    fits = _fits(sums, kind, fine.sigmas[:-1], variances, starts, slopes)
+    return Recording(
+        shape=tuple(noise.shape[1:]),
+        starts=starts,
+        process=process,
+        sigma_max=high,
+        sigma_floor=low,
+        names=kind.names,
+        sizes=kind.sizes,
+        bands=kind,
+        variances=variances,
+        mean_powers=mean_powers,
+        **fits,
+        measured_slopes=bool(slopes),
+        reference_error=error_from_halving(float(np.sqrt(np.mean((outputs - rough) ** 2)))),
+        levels=count,
+        calls=total + calls.calls,
+        seconds=time.perf_counter() - started,
+        fingerprint=fingerprint,
+    )
+
+
+def probe_model(calls: Calls, like: Array, low: float, high: float) -> FloatArray:
+    """What a network says to fixed numbers with the conditions of the first start: a few weighted sums, no sample."""
+    draw = np.random.default_rng(_PROBE_SEED)
+    shape = (1, *like.shape[1:])
+    weights = draw.standard_normal((_PROBE_WEIGHTS, int(np.prod(shape)))) / np.sqrt(np.prod(shape))
+    answers = []
+    for level in (high, float(np.sqrt(high * low)), low):
+        y = draw.standard_normal(shape) * np.sqrt(1.0 + level**2)
+        prediction = calls.checked(calls.ops.from_host(y, like), level, np.zeros(1, dtype=np.intp))
+        answers.append(weights @ calls.ops.to_host(prediction).ravel())
+    return np.concatenate(answers)
+
+
+class _Sums(NamedTuple):
+    """Sums over starts and directions; all but the first have shape (bands, levels)."""
+
+    gram: FloatArray  # (bands, degree + 1, degree + 1)
+    residual: FloatArray
+    response: FloatArray  # |change|^2 after a perturbation
+    aligned: FloatArray  # <change, perturbation>
+    perturbation: FloatArray  # |perturbation|^2
+
+
+class _Part(NamedTuple):
+    outputs: FloatArray
+    sums: _Sums
+    calls: int
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Runs the reference for some starts; with bands it keeps what the recording needs. Picklable."""
+
+    denoiser: Any
+    starts: int
+    schedule: Schedule
+    bands: Bands | None
+    spread_of_data: float  # 0: no perturbations
+
+    def __call__(self, first: Array, index: Index) -> _Part:
+        ops = namespace_of("noise", first)
+        calls = Calls(self.denoiser, ops, self.starts)
+        predictions: list[FloatArray] = []
+        changes: list[FloatArray] = []
+
+        def predict(y: Array, sigma: float) -> Array:
+            prediction = calls.checked(y, sigma, index)
+            if self.bands is not None:
+                predictions.append(ops.to_host(prediction))
+                if self.spread_of_data:
+                    error = self._perturbation(y.shape[1:], sigma, len(predictions), index)
+                    moved = calls.checked(y + ops.from_host(error, y), sigma, index)
+                    changes.append(self._compare(error, ops.to_host(moved) - predictions[-1]))
+            return prediction
+
+        with ops.quiet():
+            outputs = ops.to_host(run(program_of(SOLVER, self.schedule), first, predict, ops))
+        sums = (
+            self._sums(np.asarray(predictions), changes)
+            if self.bands is not None
+            else _Sums(*[np.zeros(0)] * 5)
+        )
+        return _Part(outputs, sums, calls.calls)
+
+    def _perturbation(self, shape: Any, sigma: float, level: int, index: Index) -> FloatArray:
+        """White noise that depends on start and level alone, however the starts are batched."""
+        s = self.spread_of_data
+        size = _PERTURBATION * s * sigma / np.hypot(s, sigma)
+        draws = [np.random.default_rng([int(n), level]).standard_normal(shape) for n in index]
+        return np.asarray(size * np.array(draws))
+
+    def _compare(self, error: FloatArray, change: FloatArray) -> FloatArray:
+        """Per band: |change|^2, <change, error>, |error|^2; shape (3, bands)."""
+        assert self.bands is not None
+        pairs = list(zip(self.bands(change), self.bands(error), strict=True))
+        return np.array([[_inner(c, c), _inner(c, e), _inner(e, e)] for c, e in pairs]).T
+
+    def _sums(self, predictions: FloatArray, changes: list[FloatArray]) -> _Sums:
+        assert self.bands is not None
+        basis = chebyshev.chebvander(_places(self.schedule), degree_for(len(predictions)))
+        rows = predictions.reshape(len(predictions), -1)
+        coefficients = np.linalg.lstsq(basis, rows, rcond=None)[0]
+        residual = np.asarray(rows - basis @ coefficients).reshape(predictions.shape)
+        parts = self.bands(np.asarray(coefficients).reshape(-1, *predictions.shape[1:]))
+        response = np.array(changes).transpose(1, 2, 0) if changes else np.zeros((3, len(parts), 0))
+        return _Sums(np.array([_gram(part) for part in parts]), power(self.bands(residual)), *response)
+
+
+def degree_for(levels: int) -> int:
+    """Degree of the fit: no more than a third of the levels, or it would follow the noise."""
+    return min(DEGREE, levels // 3)
+
+
+def _places(schedule: Schedule) -> FloatArray:
+    positive = schedule.sigmas[:-1]
+    return interval(positive, float(positive[-1]), float(positive[0]))
+
+
+def _inner(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.real(np.vdot(b, a)))
+
+
+def _gram(part: NDArray[Any]) -> FloatArray:
+    rows = part.reshape(part.shape[0], -1)
+    return np.asarray(np.real(rows @ rows.conj().T))
+
+
+def _bands_of(bands: str | Bands | Recording, outputs: FloatArray) -> Bands:
+    if isinstance(bands, Recording):
+        if bands.shape != outputs.shape[1:]:
+            raise ValueError(
+                f"bands are those of samples of shape {bands.shape}, noise has {outputs.shape[1:]}"
+            )
+        if bands.bands is None:
+            raise ValueError("principal components are not kept in files; pass the recording as it was made")
+        return bands.bands
+    if not isinstance(bands, str):
+        raise TypeError(
+            f"bands must be 'auto', 'fourier', 'components' or a Recording, got {type(bands).__name__}"
+        )
+    return make_bands(bands, outputs)
+
+
+def _moments(bands: Bands, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Variance per direction and total squared mean of each band."""
+    variances, mean_powers = [], []
+    for part, centred in zip(bands(outputs), bands.centred, strict=True):
+        mean = part.mean(axis=0) if centred else np.zeros(part.shape[1:])
+        free = len(part) - 1 if centred else len(part)
+        variances.append(np.sum(np.abs(part - mean) ** 2) / (free * part.shape[1]))
+        mean_powers.append(np.sum(np.abs(mean) ** 2))
+    return np.array(variances), np.array(mean_powers)
+
+
+def _fits(
+    sums: _Sums, bands: Bands, levels: FloatArray, variances: FloatArray, starts: int, slopes: bool
+) -> dict[str, FloatArray]:
+    """Second moments per start, slopes as series, and how far the network is from both."""
+    x = interval(levels, float(levels[-1]), float(levels[0]))
+    posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
+    gaussian = posterior / levels**2
+    degree = degree_for(levels.size)
+    slope = np.linalg.lstsq(chebyshev.chebvander(x, degree), gaussian.T, rcond=None)[0].T
+    deviation = np.zeros(len(bands.sizes))
+    if slopes:
+        measured = sums.aligned / sums.perturbation
+        low = min(_SLOPE_DEGREE, degree)
+        slope[:, : low + 1] += np.linalg.lstsq(
+            chebyshev.chebvander(x, low), (measured - gaussian).T, rcond=None
+        )[0].T
+        left = sums.response / sums.perturbation - measured**2
+        deviation = np.sqrt(np.maximum(left, 0.0).mean(axis=1))
+    rough = sums.residual / (starts * bands.sizes[:, None]) / np.maximum(posterior, 1e-300)
+    return {
+        "gram": sums.gram / starts,
+        "slope": slope,
+        "slope_spread": deviation,
+        "roughness": np.sqrt(rough.mean(axis=1)),
+    }

@@ -1,0 +1,254 @@
+"""A recorded network: the few affine modes that stand for it, and their file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ... import _validate
+from ..._names import ProcessName
+from ..._validate import FloatArray
+from ...spectrum import Spectrum
+from ..sampling import resolve
+from .bands import Bands, FourierBands
+from .modes import Modes, modes_of, predicted_error
+
+FORMAT = "specsched recording"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A network's probability flow on a few starts, as second moments of its predictions; it holds no sample.
+
+    Made by `specsched.record`. Within a band of directions, the predictions along the flow are Chebyshev series in
+    log(sigma); `gram` holds the second moments of their coefficients, whose leading eigenvectors are modes (docs: the
+    model in the loop). Recordings of the same model on other starts add up: ``first + second``.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one sample.
+    starts : int
+        How many starts were recorded.
+    process : str
+        Process of the starts.
+    sigma_max, sigma_floor : float
+        Highest and lowest level at which the network was called.
+    names : tuple of str
+        The bands.
+    sizes, variances, mean_powers : ndarray, shape (bands,)
+        Directions in each band, the variance of the recorded outputs per direction, and their total squared mean.
+    bands : FourierBands, ComponentBands or None
+        How samples are split; principal components are not kept in files.
+    gram : ndarray, shape (bands, degree + 1, degree + 1)
+        Second moments of the Chebyshev coefficients, summed over the directions of the band, mean over starts.
+    slope : ndarray, shape (bands, slope degree + 1)
+        Chebyshev coefficients of the slope k of each band.
+    measured_slopes : bool
+        Whether `slope` was measured, or is that of Gaussian data with these variances.
+    slope_spread : ndarray, shape (bands,)
+        Root mean square of what a perturbation changes beyond the slope, per unit of perturbation.
+    roughness : ndarray, shape (bands,)
+        Root mean square residual of the fits, as a share of the posterior's spread sqrt(lambda r^2/(lambda + r^2)).
+    reference_error : float
+        Root mean square error per value of the recorded outputs, from a run with half the levels.
+    levels, calls : int
+        Levels of the recording, and network calls (each of one sample) that it took.
+    seconds : float
+        Time that it took.
+    fingerprint : ndarray
+        What the network answered to fixed numbers; see `check_model`.
+    """
+
+    shape: tuple[int, ...]
+    starts: int
+    process: ProcessName
+    sigma_max: float
+    sigma_floor: float
+    names: tuple[str, ...]
+    sizes: FloatArray
+    variances: FloatArray
+    mean_powers: FloatArray
+    gram: FloatArray
+    slope: FloatArray
+    measured_slopes: bool
+    slope_spread: FloatArray
+    roughness: FloatArray
+    reference_error: float
+    levels: int
+    calls: int
+    seconds: float
+    fingerprint: FloatArray
+    bands: Bands | None = None
+
+    @property
+    def dim(self) -> int:
+        """Values in one sample."""
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Spectrum of the recorded outputs: one eigenvalue for each band."""
+        return Spectrum(self.variances, weights=self.sizes, mean_power=self.mean_powers)
+
+    @cached_property
+    def hash(self) -> str:
+        """Short checksum of the contents, which results made from this recording carry."""
+        digest = hashlib.sha256()
+        for name in ("gram", "slope", "variances", "fingerprint"):
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return digest.hexdigest()[:16]
+
+    def modes(self) -> Modes:
+        """The leading modes of every band, with slope and offset as series.
+
+        Examples
+        --------
+        >>> import numpy as np, specsched as ss
+        >>> noise = np.random.default_rng(0).standard_normal((8, 2))
+        >>> recording = ss.record(ss.models.gaussian([1.0, 0.1]), noise, sigma_max=10.0, sigma_floor=0.05)
+        >>> modes = recording.modes()
+        >>> modes.slope.shape[0] == modes.offset.shape[0] == modes.band.size
+        True
+        """
+        return self._modes
+
+    @cached_property
+    def _modes(self) -> Modes:
+        return modes_of(self.gram, self.slope, self.variances, self.sizes, (self.sigma_floor, self.sigma_max))
+
+    def predict(self, schedule: Any, *, sampler: Any = None) -> float:
+        """Predicted root mean square error per value of a deterministic sampler, against the converged solution.
+
+        Parameters
+        ----------
+        schedule : Schedule, Design or array_like
+            Starting at `sigma_max`, no positive level below `sigma_floor`.
+        sampler : str or Sampler
+            Deterministic.
+
+        Raises
+        ------
+        ValueError
+            Other ends, or a stochastic sampler.
+        """
+        levels, solver, _ = resolve(schedule, sampler, self.process)
+        return predicted_error(self.modes(), self.dim, levels, solver)
+
+    def check_model(self, answers: FloatArray) -> None:
+        """Raise unless these answers to the fixed numbers (`probe_model`) are those of the recorded network."""
+        if answers.shape != self.fingerprint.shape:
+            raise ValueError(f"the recording is of another model: its samples have shape {self.shape}")
+        change = np.abs(answers - self.fingerprint).max() / np.abs(self.fingerprint).max()
+        if change > 1e-2:  # single precision on another device differs by some 1e-4
+            raise ValueError(
+                f"the recording is of another model or other conditions: answers to fixed numbers differ by "
+                f"{change:.2g} of their size; record this one, or pass recording=None"
+            )
+
+    def __add__(self, other: Recording) -> Recording:
+        """One recording of the starts of both."""
+        if not isinstance(other, Recording):
+            return NotImplemented
+        for name in ("shape", "process", "sigma_max", "sigma_floor", "names", "measured_slopes"):
+            if getattr(self, name) != getattr(other, name):
+                raise ValueError(
+                    f"recordings with different {name} do not add up: {getattr(self, name)!r} and "
+                    f"{getattr(other, name)!r}; pass bands=first when recording the second"
+                )
+        share = self.starts / (self.starts + other.starts)
+
+        def mean(name: str, power: int = 1) -> Any:
+            a, b = getattr(self, name), getattr(other, name)
+            return (share * a**power + (1.0 - share) * b**power) ** (1.0 / power)
+
+        return replace(
+            self,
+            starts=self.starts + other.starts,
+            **{name: mean(name) for name in ("variances", "mean_powers", "gram", "slope")},
+            **{name: mean(name, 2) for name in ("slope_spread", "roughness", "reference_error")},
+            calls=self.calls + other.calls,
+            seconds=self.seconds + other.seconds,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the recording as a compressed .npz of some 100 kB; the file appears whole or not at all.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "bands"}
+        arrays = {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in content.items() if name not in arrays}
+        if isinstance(self.bands, FourierBands):
+            arrays.update(rotation=self.bands.rotation, groups=self.bands.groups)
+        head = {"format": FORMAT, "version": VERSION, "hash": self.hash, **rest}
+        target = os.path.abspath(os.fspath(path))
+        beside = f"{target}.{os.getpid()}.part"
+        try:
+            with open(beside, "wb") as file:
+                np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(head)), **arrays)
+            os.replace(beside, target)
+        except BaseException:
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Recording:
+        """Read a recording that `save` wrote.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            It is no recording, of another version, or damaged; the message names the file.
+        """
+        shown = os.fspath(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {name: file[name] for name in file.files}
+            head = json.loads(str(content.pop("header")))
+        except (KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError):
+            raise ValueError(f"{shown} is not a recording that Recording.save wrote") from None
+        if not isinstance(head, dict) or head.pop("format", None) != FORMAT:
+            raise ValueError(f"{shown} is not a recording that Recording.save wrote")
+        version, digest = head.pop("version", None), head.pop("hash", None)
+        if version != VERSION:
+            raise ValueError(
+                f"{shown} has version {version!r}; this release reads version {VERSION}: record again"
+            )
+        head["shape"], head["names"] = tuple(head["shape"]), tuple(head["names"])
+        bands = None
+        if "rotation" in content:
+            bands = FourierBands(head["shape"], content.pop("rotation"), content.pop("groups"))
+        try:
+            values: dict[str, Any] = {n: _validate.read_only(array) for n, array in content.items()}
+            recording = cls(**head, **values, bands=bands)
+        except TypeError:
+            raise ValueError(f"{shown} misses entries, or has unknown ones") from None
+        if recording.hash != digest:
+            raise ValueError(
+                f"{shown} is damaged: its checksum is {recording.hash}, its header says {digest}"
+            )
+        return recording
+
+    def __repr__(self) -> str:
+        slopes = "measured" if self.measured_slopes else "from the variances"
+        return (
+            f"Recording of {self.starts} starts of shape {self.shape}, sigma {self.sigma_max:.4g} to "
+            f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {self.modes().band.size} modes, slopes "
+            f"{slopes}\n  reference error {self.reference_error:.3g} per value; {self.calls} network calls in "
+            f"{self.seconds:.1f} s; hash {self.hash}"
+        )

@@ -1,0 +1,230 @@
+"""Recordings: what they predict against what happens, what their files hold, how they add up, what is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import specsched as ss
+
+HIGH, LOW = 14.6, 0.03
+VARIANCES = 1.0 / (1.0 + np.arange(6.0)) ** 2
+
+
+def noise(rows: int, shape: tuple[int, ...] = (6,), seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal((rows, *shape))
+
+
+def ladder(name: str, steps: int) -> ss.Schedule:
+    levels = getattr(ss.baselines, name)(steps - 1, sigma_max=HIGH, sigma_min=LOW)
+    return ss.Schedule([*levels.sigmas, 0.0])
+
+
+class Mixture:
+    """The exact denoiser of a mixture of Gaussians; guidance prefers four of its parts."""
+
+    def __init__(self, guidance: float = 1.0) -> None:
+        draw = np.random.default_rng(3)
+        self.centres = draw.standard_normal((12, 6)) * np.sqrt(VARIANCES / 2)
+        self.guidance = guidance
+
+    def part(self, y: Any, sigma: float, members: slice) -> Any:
+        centres, spread = self.centres[members], VARIANCES / 2
+        total = spread + sigma**2
+        weights = -np.sum((y[:, None] - centres) ** 2 / (2 * total), axis=2)
+        weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+        mean = weights @ centres / weights.sum(axis=1, keepdims=True)
+        return mean + spread / total * (y - mean)
+
+    def __call__(self, y: Any, sigma: float) -> Any:
+        without = self.part(y, sigma, slice(None))
+        if self.guidance == 1.0:
+            return without
+        return without + self.guidance * (self.part(y, sigma, slice(0, 4)) - without)
+
+
+class Images:
+    """Gaussian images with a power spectrum that falls with the frequency."""
+
+    def __init__(self, side: int = 8) -> None:
+        radius = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+        self.power = 1.0 / (0.1 + radius) ** 2 / 20.0
+
+    def __call__(self, y: Any, sigma: float) -> Any:
+        turned = np.fft.fft2(y) * (self.power / (self.power + sigma**2))
+        return np.fft.ifft2(turned).real
+
+
+def misjudged(recording: Any, denoiser: Any, shape: Any, steps: Any, samplers: Any) -> float:
+    """Largest ratio of predicted and real error on fresh starts, either way, over schedules and samplers."""
+    tried = {f"{name} {count}": ladder(name, count) for name in ("edm", "exponential") for count in steps}
+    worst = 1.0
+    for sampler in samplers:
+        found = ss.trial(
+            tried, denoiser, noise(64, shape, 9), sampler=sampler, recording=recording, batch_size=64
+        )
+        worst = max(worst, float(np.exp(np.abs(np.log(found.predicted / found.errors)).max())))
+    return worst
+
+
+def test_images_of_a_linear_denoiser_are_predicted() -> None:
+    recording = ss.record(Images(), noise(64, (1, 8, 8)), sigma_max=HIGH, sigma_floor=LOW, batch_size=64)
+    # Other starts, and one slope for a whole ring of frequencies.
+    assert misjudged(recording, Images(), (1, 8, 8), (4, 10), ("ddim", "dpmpp_2m", "heun")) < 1.1
+    assert recording.reference_error < 1e-3
+    found = recording.spectrum
+    assert found.dim == 64
+    assert np.sum(found.eigenvalues * found.weights) == pytest.approx(Images().power.sum(), rel=0.1)
+
+
+@pytest.mark.parametrize(("guidance", "samplers"), [(1.0, ("ddim", "dpmpp_2m")), (4.0, ("dpmpp_2m",))])
+def test_mixtures_are_predicted_with_measured_slopes(guidance: float, samplers: Any) -> None:
+    denoiser = Mixture(guidance)
+    recording = ss.record(denoiser, noise(64), sigma_max=HIGH, sigma_floor=LOW, batch_size=64)
+    assert misjudged(recording, denoiser, (6,), (8, 12), samplers) < 1.2
+
+
+def test_calls_are_what_was_promised() -> None:
+    denoiser, starts = Mixture(), noise(16)
+    seen = []
+
+    def counted(y: Any, sigma: float) -> Any:
+        seen.append(len(y))
+        return denoiser(y, sigma)
+
+    plain = ss.record(counted, starts, sigma_max=HIGH, sigma_floor=LOW, slopes=False)
+    assert sum(seen) == plain.calls <= 3000
+    seen.clear()
+    measured = ss.record(counted, starts, sigma_max=HIGH, sigma_floor=LOW)
+    assert sum(seen) == measured.calls <= 6000
+
+
+def test_the_file_holds_everything_but_samples(tmp_path: Path) -> None:
+    for denoiser, starts in ((Mixture(), noise(8)), (Images(16), noise(8, (3, 16, 16)))):
+        recording = ss.record(denoiser, starts, sigma_max=HIGH, sigma_floor=LOW)
+        recording.save(tmp_path / "recording.npz")
+        assert (tmp_path / "recording.npz").stat().st_size < 1_000_000
+        again = ss.Recording.load(tmp_path / "recording.npz")
+        assert repr(again) == repr(recording)
+        for name in ("edm", "exponential"):
+            schedule = ladder(name, 6)
+            assert again.predict(schedule, sampler="heun") == recording.predict(schedule, sampler="heun")
+
+
+def test_damaged_and_foreign_files(tmp_path: Path, monkeypatch: Any) -> None:
+    recording = ss.record(Mixture(), noise(8), sigma_max=HIGH, sigma_floor=LOW, slopes=False)
+    path = tmp_path / "recording.npz"
+    path.write_text("nothing")
+    with pytest.raises(ValueError, match="is not a recording"):
+        ss.Recording.load(path)
+    np.savez(path, header=np.array('{"format": "other"}'))
+    with pytest.raises(ValueError, match="is not a recording"):
+        ss.Recording.load(path)
+    monkeypatch.setattr("specsched.models.recordings.recording.VERSION", 99)
+    recording.save(path)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="version 99; this release reads version 1"):
+        ss.Recording.load(path)
+    recording.__dict__["hash"] = "0123"
+    recording.save(path)
+    with pytest.raises(ValueError, match="is damaged"):
+        ss.Recording.load(path)
+
+
+def test_recordings_of_other_starts_add_up() -> None:
+    denoiser, starts = Images(), noise(16, (1, 8, 8))
+    options: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW, "slopes": False}
+    whole = ss.record(denoiser, starts, **options)
+    first = ss.record(denoiser, starts[:8], bands=whole, **options)
+    second = ss.record(denoiser, starts[8:], bands=first, **options)
+    both = first + second
+    assert both.starts == 16
+    schedule = ladder("edm", 6)
+    np.testing.assert_allclose(both.gram, whole.gram, atol=1e-9 * whole.gram.max())
+    assert both.predict(schedule, sampler="ddim") == pytest.approx(
+        whole.predict(schedule, sampler="ddim"), rel=1e-3
+    )
+    with pytest.raises(ValueError, match="different sigma_max do not add up"):
+        _ = first + replace(second, sigma_max=20.0)
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_executors_change_nothing(kind: Any) -> None:
+    options: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW, "batch_size": 4, "levels": 40}
+    alone = ss.record(Mixture(), noise(16), **options)
+    with kind(2) as executor:
+        spread = ss.record(Mixture(), noise(16), executor=executor, **options)
+    assert spread.hash == alone.hash
+    assert spread.calls == alone.calls
+
+
+def test_progress_and_interruption() -> None:
+    seen: list[tuple[int, int | None, str]] = []
+    ss.record(
+        Mixture(),
+        noise(8),
+        sigma_max=HIGH,
+        sigma_floor=LOW,
+        progress=lambda *state: seen.append(state),
+        batch_size=4,
+    )
+    assert seen[-1] == (8 * 300, 8 * 300, "network calls")
+    calls = 0
+
+    def interrupted(y: Any, sigma: float) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 20:
+            raise KeyboardInterrupt
+        return Mixture()(y, sigma)
+
+    with pytest.raises(KeyboardInterrupt):
+        ss.record(interrupted, noise(8), sigma_max=HIGH, sigma_floor=LOW)
+
+
+def test_recording_of_another_model_is_refused() -> None:
+    recording = ss.record(Mixture(), noise(8), sigma_max=HIGH, sigma_floor=LOW, slopes=False)
+    with pytest.raises(ValueError, match="recording is of another model"):
+        ss.trial(ladder("edm", 4), Mixture(3.0), noise(4), sampler="ddim", recording=recording)
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "starts", "options", "message"),
+    [
+        (Mixture(), noise(3), {}, "at least 4 starts"),
+        (Mixture(), noise(8) * HIGH, {}, "noise must be standard normal"),
+        (Mixture(), noise(8), {"sigma_floor": 20.0}, "sigma_floor must be less than 14.6"),
+        (Mixture(), noise(8), {"bands": "fourier"}, "channels and spatial axes"),
+        (Mixture(), noise(8), {"bands": "wavelets"}, "bands must be"),
+        (
+            lambda y, s: y + np.random.default_rng().standard_normal(y.shape),
+            noise(8),
+            {},
+            "two calls .* differ",
+        ),
+        (lambda y, s: y - y.mean(axis=0), noise(8), {}, "mixes rows"),
+        (lambda y, s: y + np.zeros((8, 6)), noise(8), {}, "third parameter `index`"),
+        (lambda y, s: y / (s - s), noise(8), {}, "NaN or infinity at sigma = 14.6"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_what_record_refuses(denoiser: Any, starts: Any, options: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ss.record(denoiser, starts, **{"sigma_max": HIGH, "sigma_floor": LOW, **options})
+
+
+def test_predictions_need_the_recorded_ends_and_a_deterministic_sampler() -> None:
+    recording = ss.record(Mixture(), noise(8), sigma_max=HIGH, sigma_floor=LOW, slopes=False)
+    for levels, sampler, message in (
+        ([10.0, 1.0, 0.0], "ddim", "starts at sigma = 10"),
+        ([HIGH, 0.01, 0.0], "ddim", "no positive level below"),
+        ([HIGH, 0.1], "ddim", "must end at 0"),
+        ([HIGH, 0.1, 0.0], "ddpm", "deterministic samplers only; ddpm adds noise"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            recording.predict(levels, sampler=sampler)
