@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import small_networks as small
+from small_networks import torch
 
 import specsched as ss
-
-from . import small_networks as small
-from .small_networks import torch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

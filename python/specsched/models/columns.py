@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validate import FloatArray
+from .._support.checks import FloatArray
 from .arrays import Array, namespace_of
 from .denoiser import Calls, Index
 from .program import COMBINE, PREDICT_NOISE, Operation, Program

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import samplers
 from ..samplers import Sampler
-from ..schedule import Schedule
+from ..schedules.schedule import Schedule
 
 # Third order: on two trained networks the order at which 60 to 120 levels err least (UniPC-3 and DEIS-3 tie with it).
 SOLVER: Sampler = samplers.DPMpp3M()

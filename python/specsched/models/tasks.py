@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..progress import Meter
+from .._support.progress import Meter
 from .denoiser import Index
 
 

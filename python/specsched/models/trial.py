@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _validate
-from .._names import ProcessName
-from .._validate import FloatArray
-from ..progress import Meter
+from .._support import checks
+from .._support.checks import FloatArray
+from .._support.codes import ProcessName
+from .._support.progress import Meter
 from ..samplers import Sampler
-from ..schedule import Schedule
+from ..schedules.schedule import Schedule
 from .arrays import Array, Numpy, check_noise, check_spread
 from .columns import Columns
 from .denoiser import Calls
@@ -230,7 +230,7 @@ def trial(
             predicted = np.array([recording.predict(e.schedule, sampler=e.sampler) for e in entries])
     runner = Runner(denoiser, first, entries[0].schedule[0], ops, batch_size, executor, progress)
     outputs = runner([(e.schedule, e.sampler) for e in entries])
-    target, error = converged(runner, outputs, floor, _validate.integer("levels", levels, minimum=16))
+    target, error = converged(runner, outputs, floor, checks.integer("levels", levels, minimum=16))
     by_start = _distances(outputs, target, metric, ops, noise)
     errors = by_start.mean(axis=1)
     deviations = by_start.std(axis=1, ddof=1) / np.sqrt(by_start.shape[1])
@@ -268,7 +268,7 @@ class Runner:
         progress: Any,
     ) -> None:
         self.denoiser, self.first, self.high, self.ops, self.executor = denoiser, first, high, ops, executor
-        self.size = _validate.integer("batch_size", batch_size, minimum=1)
+        self.size = checks.integer("batch_size", batch_size, minimum=1)
         self.progress = progress
         self.calls = 0
 
@@ -342,7 +342,7 @@ def floor_of(given: Any, calls: Calls, schedules: Sequence[Schedule]) -> float:
     """Lowest level of the reference."""
     lowest = min(float(s.sigmas[-2]) for s in schedules)
     own = float(getattr(calls.denoiser, "sigma_min", 0.0) or 0.0)
-    floor = (own or lowest) if given is None else _validate.real("sigma_floor", given, above=0.0)
+    floor = (own or lowest) if given is None else checks.real("sigma_floor", given, above=0.0)
     if lowest < floor * (1.0 - 1e-5):
         raise ValueError(
             f"a schedule has the level {lowest:.6g}, below sigma_floor = {floor:.6g}; design with this sigma_floor"

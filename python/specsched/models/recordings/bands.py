@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._validate import FloatArray
+from ..._support.checks import FloatArray
 
 Projection = list[NDArray[Any]]
 """Coordinates of each band, on the last axis; their squared absolute values add up to the squared norm."""

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from ..._validate import FloatArray
+from ..._support.checks import FloatArray
 from ...samplers import Sampler
-from ...schedule import Schedule
+from ...schedules.schedule import Schedule
 from ..arrays import Numpy
 from ..program import program_of, run
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from ... import _validate
-from ..._names import ProcessName
-from ..._validate import FloatArray
-from ...progress import Meter
-from ...schedule import Schedule
+from ..._support import checks
+from ..._support.checks import FloatArray
+from ..._support.codes import ProcessName
+from ..._support.progress import Meter
+from ...schedules.schedule import Schedule
 from ..arrays import Array, check_noise, check_spread, namespace_of
 from ..denoiser import Calls, Index
 from ..program import program_of, run
@@ -109,10 +109,10 @@ def record(
     True
     """
     started = time.perf_counter()
-    high = _validate.real("sigma_max", sigma_max, above=0.0)
-    low = _validate.real("sigma_floor", sigma_floor, above=0.0, below=high)
-    count = _validate.integer("levels", levels, minimum=16, maximum=4096)
-    size = _validate.integer("batch_size", batch_size, minimum=1)
+    high = checks.real("sigma_max", sigma_max, above=0.0)
+    low = checks.real("sigma_floor", sigma_floor, above=0.0, below=high)
+    count = checks.integer("levels", levels, minimum=16, maximum=4096)
+    size = checks.integer("batch_size", batch_size, minimum=1)
     check_executor(executor)
     ops = check_noise(noise)
     check_spread(noise, ops)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import zipfile
@@ -12,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import _validate
-from ..._names import ProcessName
-from ..._validate import FloatArray
-from ...spectrum import Spectrum
+from ..._support import checks
+from ..._support.checks import FloatArray
+from ..._support.codes import ProcessName
+from ..._support.files import write_whole
+from ...spectra.spectrum import Spectrum
 from ..sampling import resolve
 from .bands import Bands, FourierBands
 from .modes import Modes, modes_of, predicted_error
@@ -193,16 +195,9 @@ class Recording:
         if isinstance(self.bands, FourierBands):
             arrays.update(rotation=self.bands.rotation, groups=self.bands.groups)
         head = {"format": FORMAT, "version": VERSION, "hash": self.hash, **rest}
-        target = os.path.abspath(os.fspath(path))
-        beside = f"{target}.{os.getpid()}.part"
-        try:
-            with open(beside, "wb") as file:
-                np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(head)), **arrays)
-            os.replace(beside, target)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
+        stream = io.BytesIO()
+        np.savez_compressed(stream, allow_pickle=False, header=np.array(json.dumps(head)), **arrays)
+        write_whole(path, stream.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recording:
@@ -234,7 +229,7 @@ class Recording:
         if "rotation" in content:
             bands = FourierBands(head["shape"], content.pop("rotation"), content.pop("groups"))
         try:
-            values: dict[str, Any] = {n: _validate.read_only(array) for n, array in content.items()}
+            values: dict[str, Any] = {n: checks.read_only(array) for n, array in content.items()}
             recording = cls(**head, **values, bands=bands)
         except TypeError:
             raise ValueError(f"{shown} misses entries, or has unknown ones") from None
