@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import peers
+from scipy_designs import scipy_design
 
 import specsched as ss
 from specsched.sources import load_spectrum
@@ -55,7 +56,7 @@ class DesignCase:
         run = peers.DDIM_PEERS[gradient][1](self.arrays, steps)
         start = self.start(steps)
         run(start)  # compiles
-        return lambda: peers.scipy_design(run, start, method=method)
+        return lambda: scipy_design(run, start, method=method)
 
 
 @cache

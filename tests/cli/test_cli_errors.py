@@ -10,17 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from cli_runner import SPECTRUM, bad, good, run, write_images
+from cli_runner import bad, good, run, write_images
 
 import specsched as ss
 from specsched import plot
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "data.npz"
-    SPECTRUM.save(path)
-    return path
 
 
 def test_bad_options(data: Path) -> None:

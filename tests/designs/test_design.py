@@ -8,58 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from standard_designs import CLEAN, ENDS, FLOOR, HIGH, PAPER, SPECTRA, assert_valid, interior, slopes
 
 import specsched as ss
 from specsched.designs.problem import SAFE_DENOISER_ERROR
-from specsched.testing import clustered, log_normal, low_rank, paper_case, power_law
+from specsched.testing import log_normal, paper_case, power_law
 
 Array = NDArray[np.float64]
 
 design_module = import_module("specsched.designs.task")
-
-HIGH = 157.4
-PAPER = {"sigma_max": HIGH, "sigma_min": 0.01}
-CLEAN = {"sigma_max": HIGH, "sigma_min": 0.0}
-FLOOR = {"sigma_max": HIGH, "sigma_min": 0.0, "sigma_floor": 0.002}
-ENDS: list[dict[str, float]] = [PAPER, CLEAN, FLOOR, {"sigma_max": 14.6, "sigma_min": 0.1}]
-SPECTRA = {
-    "paper": paper_case().spectrum,
-    "power law": power_law(64),
-    "steep": power_law(40, exponent=4.0),
-    "clusters": clustered(30),
-    "zeros": low_rank(20, rank=5),
-    "far apart": ss.Spectrum([100.0, 1e-4], weights=[1, 50]),
-    "mean": ss.Spectrum([1.0, 0.01], mean_power=[25.0, 4.0]),
-    "wide": log_normal(200, width=3.0),
-}
-
-
-def interior(schedule: ss.Schedule) -> Array:
-    return np.log(schedule.sigmas[1:-1])
-
-
-def slopes(spectrum: ss.Spectrum, schedule: ss.Schedule, *, width: float = 1e-4, **choice: Any) -> Array:
-    """d log(loss) / d log(sigma) of the interior levels, by differences of fourth order."""
-    result = np.zeros(schedule.steps - 1)
-    for k in range(result.size):
-
-        def loss(shift: float, k: int = k) -> float:
-            levels = schedule.sigmas.copy()
-            levels[k + 1] *= np.exp(shift)
-            return ss.evaluate(spectrum, levels, **choice)
-
-        difference = 8 * (loss(width) - loss(-width)) - (loss(2 * width) - loss(-2 * width))
-        result[k] = difference / (12 * width)
-    return result / ss.evaluate(spectrum, schedule, **choice)
-
-
-def assert_valid(found: ss.Design, ends: dict[str, float]) -> None:
-    levels = found.schedule.sigmas
-    assert levels[0] == ends["sigma_max"]
-    assert levels[-1] == ends["sigma_min"]
-    assert (np.diff(levels) < 0).all()
-    if found.schedule.steps > 1:
-        assert levels[-2] >= ends.get("sigma_floor", 0.0) * (1 - 1e-12)
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", ss.samplers.DDIM(eta=0.5)], ids=["ddim", "ddpm", "eta"])
@@ -404,50 +361,6 @@ def test_threads_do_not_change_a_bit() -> None:
         runs = [ss.design(spectrum, 8, threads=count, **choice, **PAPER) for count in (1, 2, 3)]
         assert len({run.schedule.sigmas.tobytes() for run in runs}) == 1
         assert len({run.loss for run in runs}) == 1
-
-
-# --- bad input --------------------------------------------------------------------------------------------
-
-BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"spectrum": [1.0, -1.0]}, ValueError, r"eigenvalues\[1\].*-1"),
-    ({"spectrum": [1.0, np.nan]}, ValueError, r"eigenvalues\[1\].*nan"),
-    ({"spectrum": []}, ValueError, "eigenvalues"),
-    ({"spectrum": "cosine"}, TypeError, "eigenvalues"),
-    ({"spectrum": [ss.Spectrum([1.0]), [2.0]]}, TypeError, r"spectrum\[1\] is list"),
-    ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
-    ({"steps": 2.5}, TypeError, "steps must be an integer"),
-    ({"steps": True}, TypeError, "steps"),
-    ({"sampler": "ddimm"}, ValueError, "unknown sampler 'ddimm'.*did you mean 'ddim'"),
-    ({"sampler": 3}, TypeError, "sampler"),
-    ({"process": "vpp"}, ValueError, "unknown process 'vpp'.*'vp'"),
-    ({"loss": "w3"}, ValueError, "unknown loss 'w3'.*w2"),
-    ({"method": "newtn"}, ValueError, "unknown method 'newtn'.*newton"),
-    ({"combine": "men"}, ValueError, "unknown combine 'men'.*mean"),
-    ({"sigma_max": -1.0}, ValueError, "sigma_max.*-1"),
-    ({"sigma_max": np.inf}, ValueError, "sigma_max"),
-    ({"sigma_max": "10"}, TypeError, "sigma_max"),
-    ({"sigma_min": -0.1}, ValueError, "sigma_min.*-0.1"),
-    ({"sigma_min": 200.0}, ValueError, "sigma_min must be less than sigma_max"),
-    ({"sigma_floor": 0.0}, ValueError, "sigma_floor"),
-    ({"sigma_floor": 300.0}, ValueError, "sigma_floor must be less than sigma_max"),
-    ({"sigma_floor": 0.1, "sigma_min": 0.01}, ValueError, "sigma_floor applies to schedules that end at 0"),
-    ({"min_ratio": 0.5}, ValueError, "min_ratio.*0.5"),
-    ({"min_ratio": 9.0, "sigma_min": 0.01}, ValueError, "min_ratio=9 leaves no room.*at most"),
-    ({"denoiser_error": -1.0}, ValueError, "denoiser_error"),
-    ({"tol": 0.0}, ValueError, "tol"),
-    ({"max_iter": 0}, ValueError, "max_iter"),
-    ({"threads": -1}, ValueError, "threads"),
-    ({"init": [157.4, 1.0, 0.0]}, ValueError, "init has 2 steps, the design has 5"),
-    ({"init": [80.0, 5.0, 4.0, 3.0, 1.0, 0.0]}, ValueError, "init runs from 80 to 0"),
-    ({"init": [157.4, 5.0, 6.0, 3.0, 1.0, 0.0]}, ValueError, r"\[2\]"),
-]
-
-
-@pytest.mark.parametrize(("wrong", "kind", "message"), BAD, ids=[str(w)[:40] for w, _, _ in BAD])
-def test_bad_input(wrong: dict[str, Any], kind: type[Exception], message: str) -> None:
-    arguments = {"spectrum": [1.0, 0.1], "steps": 5, **wrong}
-    with pytest.raises(kind, match=message):
-        ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments)
 
 
 def test_slsqp_without_a_floor_stays_finite() -> None:
