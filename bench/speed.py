@@ -199,6 +199,16 @@ def machine() -> dict[str, Any]:
     }
 
 
+def as_text(kept: dict[str, Any]) -> str:
+    """One row to a line."""
+    parts = [
+        f"{json.dumps(name)}: "
+        + ("[\n" + ",\n".join(map(json.dumps, part)) + "\n]" if isinstance(part, list) else json.dumps(part))
+        for name, part in kept.items()
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main(chosen: list[str]) -> None:
     """Measure the chosen parts (all of them by default) and keep the figures."""
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
@@ -208,7 +218,7 @@ def main(chosen: list[str]) -> None:
             kept[name] = PARTS[name](lanes)
             kept["machine"] = machine()
             FIGURES.parent.mkdir(exist_ok=True)
-            FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
+            FIGURES.write_text(as_text(kept))
             print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 

@@ -72,31 +72,12 @@ def dpmpp_2m(
     return y
 
 
-def dpmpp_3m(
-    denoise: Denoise,
-    y: Any,
-    sigmas: Numbers,
-    noise: Noise,
-    *,
-    order: int = 3,
-    heun: bool = False,
-    lower_order_final: bool = True,
-    euler_at_final: bool = False,
-) -> Any:
+def dpmpp_3m(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, **options: Any) -> Any:
     """DPM-Solver++(3M), started by first and second order steps.
 
     As published in the frameworks; twice the weight on the second difference would make it of third order.
     """
-    return dpmpp_2m(
-        denoise,
-        y,
-        sigmas,
-        noise,
-        order=order,
-        heun=heun,
-        lower_order_final=lower_order_final,
-        euler_at_final=euler_at_final,
-    )
+    return dpmpp_2m(denoise, y, sigmas, noise, **{"order": 3, "lower_order_final": True, **options})
 
 
 def dpm_multistep(

@@ -77,19 +77,10 @@ def heun(
     return y
 
 
-def edm_stochastic(
-    denoise: Denoise,
-    y: Any,
-    sigmas: Numbers,
-    noise: Noise,
-    *,
-    s_churn: float = 40.0,
-    s_tmin: float = 0.05,
-    s_tmax: float = 50.0,
-    s_noise: float = 1.003,
-) -> Any:
+def edm_stochastic(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, **options: Any) -> Any:
     """EDM's Algorithm 2 with its settings for ImageNet."""
-    return heun(denoise, y, sigmas, noise, s_churn=s_churn, s_tmin=s_tmin, s_tmax=s_tmax, s_noise=s_noise)
+    imagenet = {"s_churn": 40.0, "s_tmin": 0.05, "s_tmax": 50.0, "s_noise": 1.003}
+    return heun(denoise, y, sigmas, noise, **{**imagenet, **options})
 
 
 def dpm_2(
