@@ -108,7 +108,7 @@ def _matrix(entries: Rows) -> str:
 def _cell(entry: Row) -> str:
     lost = entry["problems"] - entry["within"]
     worst = f", worst {float(entry['worst_excess']):.0e}" if lost else ""
-    return f"{entry['within']}/{entry['problems']}{worst}; gain {100 * float(entry['median_gain']):.0f} %"
+    return f"{entry['within']}/{entry['problems']}{worst}; {100 * float(entry['median_gain']):.0f}%"
 
 
 def _lines(entries: Rows) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ BEST, WORST = "best heuristic", "worst heuristic"
 RIVALS = (BEST, contenders.TUNED, contenders.FOR_DDIM)
 TIE = 0.01
 """W2 distances closer than this, relatively, count as equal."""
+
+LONGEST_LINE = 120  # of a document (tests/test_docs.py)
 
 Row = dict[str, Any]
 
@@ -69,10 +71,27 @@ def fill(page: Path, tables: dict[str, str]) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+def markdown(header: Sequence[str], rows: Sequence[Sequence[Any]], labels: int = 0) -> str:
+    """A Markdown table; where its lines would be too long, several, which share the first `labels` columns."""
+    columns = list(zip(*([header, *rows]), strict=True))
+    groups: list[list[Any]] = [columns[:labels]]
+    for column in columns[labels:]:
+        if len(groups[-1]) > labels and _width([*groups[-1], column]) > LONGEST_LINE:
+            groups.append(columns[:labels])
+        groups[-1] = [*groups[-1], column]
+    return "\n".join(_table(list(zip(*group, strict=True))) for group in groups)
+
+
+def _width(columns: Sequence[Sequence[Any]]) -> int:
+    return max(len(_row(row)) for row in zip(*columns, strict=True))
+
+
+def _row(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> str:
+    return "".join(_row(row) + "\n" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:]))
 
 
 def _values(rows: Sequence[Row], key: str) -> list[Any]:
@@ -154,7 +173,7 @@ def by_solver(rows: Sequence[Row], data: str) -> str:
             for row in (_pick(rows, data=data, case="exact", solver=solver, budget=b)[0] for b in budgets)
         ]
         lines.append([solver, *cells])
-    return markdown(("solver", *(f"NFE <= {budget}" for budget in budgets)), lines)
+    return markdown(("solver", *(f"NFE <= {budget}" for budget in budgets)), lines, labels=1)
 
 
 def _marked(values: Sequence[float]) -> list[str]:
@@ -231,7 +250,7 @@ def mixture_wins(cells: Sequence[Row]) -> str:
         for solver in _values(cells, "solver")
     ]
     lines.append(["all", "all", *(paired(cells, name) for name in MIXTURE_RIVALS)])
-    return markdown(("data", "solver", *(f"against {name}" for name in MIXTURE_RIVALS)), lines)
+    return markdown(("data", "solver", *(f"against {name}" for name in MIXTURE_RIVALS)), lines, labels=2)
 
 
 def mixture_table(cells: Sequence[Row], budgets: Sequence[int] = (5, 8, 12, 20)) -> str:
@@ -252,7 +271,7 @@ def mixture_table(cells: Sequence[Row], budgets: Sequence[int] = (5, 8, 12, 20))
         for c in cells
         if c["budget"] in budgets
     ]
-    return markdown(("data", "solver", "NFE", *names, "finite samples"), lines)
+    return markdown(("data", "solver", "NFE", *names, "finite samples"), lines, labels=3)
 
 
 def mixture_losses(cells: Sequence[Row], count: int = 15) -> str:

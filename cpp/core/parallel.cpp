@@ -98,10 +98,16 @@ int resolve_threads(int requested) {
 void run_on_threads(std::ptrdiff_t count, int threads, const std::function<void(std::ptrdiff_t)>& body) {
     std::atomic<std::ptrdiff_t> next{0};
     std::vector<std::thread> team;
+    team.reserve(static_cast<std::size_t>(threads));
     for (int t = 0; t < threads; ++t)
         team.emplace_back([&] {
             inside_region = true;
-            for (std::ptrdiff_t i = next++; i < count; i = next++) body(i);
+            while (true) {
+                // Relaxed: the counter must not order bodies, or it would hide their races.
+                const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
+                if (i >= count) return;
+                body(i);
+            }
         });
     for (std::thread& member : team) member.join();
 }

@@ -49,8 +49,8 @@ std::vector<double> losses(int threads) {
         for (const char* name : {"ddim", "ddpm", "heun", "dpmpp_2m", "dpmpp_sde", "unipc"}) {
             const Sampler sampler = make_sampler(name, {}, 0.0);
             std::vector<double> gradient(sigmas.size());
-            numbers.push_back(loss_sum(sampler, data.view(), {sigmas.data(), 21}, Process::vp, Loss::w2,
-                                       gradient.data(), threads));
+            numbers.push_back(
+                loss_sum(sampler, data.view(), {sigmas.data(), 21}, Process::vp, Loss::w2, gradient.data(), threads));
             numbers.insert(numbers.end(), gradient.begin(), gradient.end());
             numbers.push_back(plain_loss_sum(one_by_one(sampler), data.view(), {sigmas.data(), 21}, Process::flow,
                                              Loss::kl, gradient.data(), threads));
@@ -76,6 +76,7 @@ void test_callers(const Work& work, const std::string& what) {
     std::vector<std::vector<double>> found(callers);
     std::atomic<std::size_t> ready{0};
     std::vector<std::thread> team;
+    team.reserve(callers);
     for (std::size_t t = 0; t < callers; ++t)
         team.emplace_back([&, t] {
             ++ready;
