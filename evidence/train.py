@@ -46,8 +46,9 @@ def spread(batch: int, random: torch.Generator) -> Tensor:
 def loss(network: Network, x: Tensor, labels: Tensor, random: torch.Generator) -> Tensor:
     """Mean squared error of what the network predicts, on one batch.
 
-    Noise predictions are weighed by sqrt(1 + r^2), between Ho et al.'s 1 and the 1 + r^2 of predicting velocities
-    (Salimans and Ho 2022): 3 % of the noise at r = 14.6 is an error of D as large as its posterior's spread.
+    Noise predictions are weighed by 1 + r^2, as velocities would be (Salimans and Ho 2022): 3 % of the noise at
+    r = 14.6 is an error of D as large as its posterior's spread. cifar16_eps as committed had Ho et al.'s weight 1
+    for its first 1306 steps and sqrt(1 + r^2) up to step 3465, when that error was seen.
     """
     recipe, noise = network.recipe, torch.randn(x.shape, generator=random)
     u = spread(len(x), random).view(-1, *[1] * (x.dim() - 1))
@@ -55,7 +56,7 @@ def loss(network: Network, x: Tensor, labels: Tensor, random: torch.Generator) -
         t = (u.flatten() * len(network.sigmas)).long()
         abar = torch.from_numpy(network.alphas_cumprod[t.numpy()]).float().view(u.shape)
         error = network.raw(abar.sqrt() * x + (1 - abar).sqrt() * noise, t, labels) - noise
-        return (error.square() / abar.sqrt()).mean()
+        return (error.square() / abar).mean()
     mean, deviation = recipe.noise
     level = mean + deviation * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6))
     if recipe.kind == "flow":
@@ -91,13 +92,14 @@ class Training:
         )
         self.steps, self.seconds, self.curve = 0, 0.0, [("step", "processor_minutes", "loss")]
 
-    def step(self, x: Tensor, labels: Tensor) -> float:
+    def step(self, x: Tensor, labels: Tensor, cooled: float = 1.0) -> float:
+        """One step of the optimiser at the rate of this step times `cooled`; returns the loss."""
         recipe, random = self.network.recipe, torch.Generator()
         random.manual_seed(recipe.seed * 1_000_003 + self.steps)
         self.steps += 1
         decay = (FLAT_STEPS / max(self.steps, FLAT_STEPS)) ** 0.5
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate * min(1.0, self.steps / WARM_STEPS) * decay
+            group["lr"] = recipe.rate * min(1.0, self.steps / WARM_STEPS) * decay * cooled
         value = loss(self.network, *draw(recipe, x, labels, random), random)
         self.optimizer.zero_grad()
         value.backward()
@@ -127,12 +129,16 @@ class Training:
         self.steps, self.seconds, self.curve = state["steps"], state["seconds"], state["curve"]
 
 
-def train(training: Training, x: Tensor, labels: Tensor, minutes: float, steps: int) -> None:
-    """Runs until `steps` in all, or `minutes` of this call, whichever comes first."""
+def train(training: Training, x: Tensor, labels: Tensor, minutes: float, steps: int, cool: int = 0) -> None:
+    """Runs until `steps` in all, or `minutes` of this call, whichever comes first.
+
+    Over the last `cool` of `steps` the rate falls to 0, which removes the last steps' noise from the weights.
+    """
     start, saved, before = time.monotonic(), time.monotonic(), training.seconds - time.process_time()
     recent: list[float] = []
     while training.steps < steps and time.monotonic() - start < 60 * minutes:
-        recent.append(training.step(x, labels))
+        cooled = min(1.0, (steps - training.steps) / cool) if cool else 1.0
+        recent.append(training.step(x, labels, cooled))
         if training.steps % 200 == 0:
             training.seconds = before + time.process_time()
             row = (training.steps, round(training.seconds / 60, 2), round(float(np.mean(recent)), 5))
@@ -155,6 +161,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--steps", type=int, default=10**9, help="steps in all, earlier runs included")
+    parser.add_argument("--cool", type=int, default=0, help="the last steps, over which the rate falls to 0")
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -163,7 +170,7 @@ def main() -> None:
     training = Training(replace(RECIPES[args.name], sigma_data=round(float(x.std()), 4)), args.name, args.out)
     if args.resume:
         training.resume()
-    train(training, x, labels, args.minutes, args.steps)
+    train(training, x, labels, args.minutes, args.steps, args.cool)
 
 
 if __name__ == "__main__":
