@@ -184,7 +184,7 @@ def test_unipc_runs_the_very_flow_times(shift: float) -> None:
     scheduler = build("UniPCMultistepScheduler", **config)
     schedule = baselines.flow_uniform(7, sigma_max=100.0)
     arguments = schedule.to_diffusers(scheduler)
-    scheduler.set_timesteps(sigmas=np.array(arguments["sigmas"]))
+    scheduler.set_timesteps(**arguments)
     np.testing.assert_allclose(levels_of(scheduler), schedule.flow_times, rtol=SINGLE)
 
 
@@ -194,6 +194,54 @@ def test_edm_euler_runs_the_very_levels(config: dict[str, object]) -> None:
     schedule = baselines.kl_optimal(9, sigma_max=50.0, sigma_min=0.0, sigma_floor=0.02)
     scheduler.set_timesteps(**schedule.to_diffusers(scheduler))
     np.testing.assert_allclose(levels_of(scheduler), schedule.sigmas, rtol=1e-6)
+
+
+def test_edm_euler_is_kept_within_its_range() -> None:
+    scheduler = build("EDMEulerScheduler", sigma_min=0.002, sigma_max=80.0)
+    with pytest.raises(ValueError, match=r"sigmas\[0\] = 157 lies above the sigma_max 80 .*sigma_max=80"):
+        Schedule([157.0, 1.0, 0.0]).to_diffusers(scheduler)
+    with pytest.raises(ValueError, match=r"sigmas\[1\] = 0\.001 lies below .*sigma_floor=0\.002"):
+        Schedule([80.0, 0.001, 0.0]).to_diffusers(scheduler)
+    with pytest.warns(UserWarning, match=r"sigmas\[0\] = 80\.04 is taken for the model's highest level 80"):
+        arguments = Schedule([80.04, 1.0, 0.002, 0.0]).to_diffusers(scheduler)
+    scheduler.set_timesteps(**arguments)
+    np.testing.assert_allclose(levels_of(scheduler), [80.0, 1.0, 0.002, 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DPMSolverMultistepScheduler", "DDPMScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler"],
+)
+def test_the_ends_of_stable_diffusion_rounded(name: str) -> None:
+    """People write 14.61 or 14.62 for 14.6146: the scheduler runs its own highest level."""
+    scheduler = build(name, **STABLE_DIFFUSION)
+    grid = model_grid(scheduler)
+    for written in (14.62, 14.61) if name in ("DPMSolverMultistepScheduler", "DDPMScheduler") else (14.62,):
+        with pytest.warns(UserWarning, match=r"is taken for the model's highest level 14\.6146"):
+            arguments = Schedule([written, grid[500], grid[7], 0.0]).to_diffusers(scheduler)
+        scheduler.set_timesteps(**arguments)
+        assert float(scheduler.timesteps[0]) == pytest.approx(999.0, abs=1e-3)
+    with pytest.raises(ValueError, match=r"sigmas\[0\] = 14\.[79] "):
+        Schedule([14.9, grid[500], 0.0]).to_diffusers(scheduler)
+
+
+def test_a_last_level_rounded() -> None:
+    scheduler = build(
+        "DPMSolverMultistepScheduler",
+        **STABLE_DIFFUSION,
+        final_sigmas_type="sigma_min",
+        algorithm_type="dpmsolver",
+    )
+    grid = model_grid(scheduler)
+    with pytest.warns(UserWarning, match=r"last level 0\.0292 is taken for the model's 0\.0291675"):
+        arguments = Schedule([grid[999], grid[500], 0.0292]).to_diffusers(scheduler)
+    assert arguments == {"timesteps": [999, 500]}
+
+
+def test_unipc_would_move_a_first_time_of_almost_one() -> None:
+    scheduler = build("UniPCMultistepScheduler", use_flow_sigmas=True, prediction_type="flow_prediction")
+    with pytest.raises(ValueError, match=r"moves flow times above 1 - 1e-06, .*smaller sigma_max"):
+        Schedule([2e6, 1.0, 0.0]).to_diffusers(scheduler)
 
 
 def test_to_k_diffusion_is_a_float32_tensor() -> None:

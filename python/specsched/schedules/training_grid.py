@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,17 @@ class TrainingGrid:
         place += np.maximum(logs - self.logs[-1], 0.0) / last
         return np.asarray(place)
 
+    def with_own_ends(self, levels: FloatArray, *, slack: float) -> FloatArray:
+        """The levels, an end that is the grid's own end rounded moved onto it; raise for what lies beyond the grid."""
+        inside = (levels >= self.sigmas[0]) & (levels <= self.sigmas[-1])
+        moved = snapped(levels, self.sigmas[0], self.sigmas[-1], fine=inside | self._within(levels, slack))
+        self.check_range(moved, slack=slack)
+        return moved
+
+    def _within(self, levels: FloatArray, slack: float) -> NDArray[np.bool_]:
+        place = self.fractional(levels)
+        return np.asarray((place >= -slack) & (place <= len(self) - 1 + slack))
+
     def check_range(self, levels: FloatArray, *, slack: float) -> None:
         """Raise at the first level that lies more than `slack` timesteps beyond the grid."""
         place = self.fractional(levels)
@@ -75,6 +88,39 @@ class TrainingGrid:
                 f"sigmas[{k}] = {levels[k]:g} lies below the model's lowest level {self.sigmas[0]:g}, "
                 f"on which it was never trained; design with sigma_floor={self.sigmas[0]:g}"
             )
+
+
+def rounds_to(level: float, end: float) -> bool:
+    """Whether `level` is the positive `end`, written with three or more significant digits.
+
+    Examples
+    --------
+    >>> from specsched.schedules.training_grid import rounds_to
+    >>> [rounds_to(level, 14.6146) for level in (14.6, 14.61, 14.62, 14.5, 15.0)]
+    [True, True, True, False, False]
+    """
+    third_digit = 10.0 ** (math.floor(math.log10(end)) - 2)
+    return abs(level - end) <= 0.5 * third_digit * (1.0 + 1e-9)
+
+
+def snapped(levels: FloatArray, low: float, high: float, *, fine: NDArray[np.bool_]) -> FloatArray:
+    """The levels, the first and the last one moved onto a model's ends if they are these ends rounded.
+
+    Levels that are `fine` stay. A `UserWarning` tells what was moved.
+    """
+    moved = levels.copy()
+    for k, end, which in ((0, high, "highest"), (levels.size - 1, low, "lowest")):
+        trial = moved.copy()
+        trial[k] = end
+        if fine[k] or not rounds_to(float(levels[k]), end) or (np.diff(trial) >= 0).any():
+            continue
+        moved = trial
+        warnings.warn(
+            f"sigmas[{k}] = {levels[k]:g} is taken for the model's {which} level {end:.6g}",
+            UserWarning,
+            stacklevel=2,
+        )
+    return moved
 
 
 def timesteps(sigmas: FloatArray, alphas_cumprod: object) -> FloatArray:
@@ -100,6 +146,12 @@ def timesteps(sigmas: FloatArray, alphas_cumprod: object) -> FloatArray:
     TypeError, ValueError
         `alphas_cumprod` is not of that kind, or a level lies more than 0.05 timesteps beyond the grid.
 
+    Warns
+    -----
+    UserWarning
+        The first or last level lies beyond the grid, but only by rounding (14.62 for 14.6146): it is taken for
+        the grid's end.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,8 +161,7 @@ def timesteps(sigmas: FloatArray, alphas_cumprod: object) -> FloatArray:
     [994.22, 673.67, 258.09]
     """
     grid = TrainingGrid(alphas_cumprod)
-    levels = sigmas[:-1]
-    grid.check_range(levels, slack=0.05)
+    levels = grid.with_own_ends(sigmas[:-1], slack=0.05)
     return np.asarray(np.clip(grid.fractional(levels), 0.0, len(grid) - 1.0))
 
 
@@ -157,8 +208,7 @@ def to_timesteps(
         raise ValueError(f"{steps} steps need at least {steps} training timesteps; alphas_cumprod has {size}")
     if keep_first and keep_last and steps == 1:
         raise ValueError("keep_first and keep_last need at least 2 steps, got 1")
-    levels = sigmas[:-1]
-    grid.check_range(levels, slack=0.5)
+    levels = grid.with_own_ends(sigmas[:-1], slack=0.5)
     cost = np.square(np.log(levels)[:, None] - grid.logs)
     if keep_first:
         cost[0, :-1] = np.inf

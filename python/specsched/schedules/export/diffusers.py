@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.precision import single_precision
-from ..training_grid import TrainingGrid
+from ..training_grid import TrainingGrid, rounds_to, snapped
 
 # Single-precision alphas_cumprod leave a level this uncertain, in timesteps.
 _ON_GRID = 2e-3
+
+# UniPC moves a first flow time this close to 1 (its own constant, scheduling_unipc_multistep.py).
+_UNIPC_BELOW_ONE = 1e-6
 
 
 def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
@@ -29,9 +33,12 @@ def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
       grid.
     - TCD, and DPMSolver where it predicts the noise (``final_sigmas_type="sigma_min"``): the same; ends in the
       model's lowest level.
-    - FlowMatchEuler, FlowMatchLCM, UniPC with flow sigmas: ``sigmas``, S flow times, the shift undone; ends
-      in 0.
-    - EDMEuler: ``sigmas``, a ramp in [0, 1], a torch tensor; ends in 0.
+    - FlowMatchEuler, FlowMatchLCM: ``sigmas``, S flow times, the shift undone; ends in 0.
+    - UniPC with flow sigmas: the same as a NumPy array (it multiplies what it is given, and a list cannot be);
+      it tells the model whole timesteps, rounded down.
+    - EDMEuler: ``sigmas``, a ramp in [0, 1], a torch tensor; ends in 0; levels within its sigma_min ... sigma_max.
+
+    A first or last level that is the model's own end, rounded (14.61 for 14.6146), is taken for that end.
 
     Options of a solver are the scheduler's own: set them with ``from_config`` (``disable_corrector``, ``solver_type``
     ...), or pass them to its ``step`` (``s_churn`` of EulerDiscrete and EDMEuler); docs/solvers.md has the names.
@@ -55,6 +62,11 @@ def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     ValueError
         The scheduler cannot run this schedule: it takes no custom one, its configuration would change it, its
         last level is another, or levels lie beyond the model's training range or off its grid of timesteps.
+
+    Warns
+    -----
+    UserWarning
+        A level was taken for the model's own end.
 
     Examples
     --------
@@ -99,8 +111,14 @@ def _refuse_flags(scheduler: object, *flags: str) -> None:
 
 def _require_last(sigmas: FloatArray, scheduler: object, last: float, why: str) -> None:
     """The framework appends the last level by itself."""
-    level = sigmas[-1]
-    if abs(level - last) > 1e-3 * last:
+    level = float(sigmas[-1])
+    if abs(level - last) <= 1e-3 * last:
+        return
+    if last > 0 and rounds_to(level, last):
+        warnings.warn(
+            f"the last level {level:g} is taken for the model's {last:.6g}", UserWarning, stacklevel=2
+        )
+    else:
         advice = f"sigma_min={last:g}" if last > 0 else "sigma_min=0"
         raise ValueError(
             f"{type(scheduler).__name__} ends at sigma = {last:g} ({why}), but the schedule ends at "
@@ -116,7 +134,7 @@ def _euler(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     """Levels as they are; the model is conditioned on fractional timesteps, clamped to its grid."""
     continuous = _option(scheduler, "timestep_type") == "continuous"
     if not (continuous and _option(scheduler, "prediction_type") == "v_prediction"):
-        _grid(scheduler).check_range(sigmas[:-1], slack=0.05)
+        sigmas = np.append(_grid(scheduler).with_own_ends(sigmas[:-1], slack=0.05), sigmas[-1])
     single_precision(sigmas)
     return {"sigmas": sigmas.tolist()}
 
@@ -124,7 +142,9 @@ def _euler(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
 def _integers(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     """Integer timesteps; every level but the last must be one of the training levels."""
     grid = _grid(scheduler)
-    levels = sigmas[:-1]
+    place = grid.fractional(sigmas[:-1])
+    on_grid = (np.abs(place - np.rint(place)) <= _ON_GRID) & (place > -0.5) & (place < len(grid) - 0.5)
+    levels = snapped(sigmas[:-1], grid.sigmas[0], grid.sigmas[-1], fine=on_grid)
     grid.check_range(levels, slack=0.5)
     place = grid.fractional(levels)
     nearest = np.rint(place)
@@ -188,8 +208,7 @@ def _heun(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     _refuse_flags(scheduler, "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
     _require_last(sigmas, scheduler, 0.0, "always")
     grid = _grid(scheduler)
-    levels = sigmas[:-1]
-    grid.check_range(levels, slack=0.05)
+    levels = grid.with_own_ends(sigmas[:-1], slack=0.05)
     place = np.interp(levels, grid.sigmas, np.arange(len(grid), dtype=np.float64))
     if (np.diff(place.astype(np.float32)) >= 0).any():
         k = int(np.argmax(np.diff(place.astype(np.float32)) >= 0))
@@ -242,7 +261,13 @@ def _unipc(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
             f"{name} with predict_x0=False cannot step to the level 0 that it appends (it returns NaN); "
             f"use {name}.from_config(scheduler.config, predict_x0=True)"
         )
-    return {"sigmas": _flow_times(sigmas, scheduler, float(_option(scheduler, "flow_shift", 1.0)))}
+    if sigmas[0] / (1.0 + sigmas[0]) > 1.0 - _UNIPC_BELOW_ONE:
+        raise ValueError(
+            f"{name} moves flow times above 1 - {_UNIPC_BELOW_ONE:g}, and sigmas[0] = {sigmas[0]:g} is one; "
+            "design with a smaller sigma_max"
+        )
+    times = _flow_times(sigmas, scheduler, float(_option(scheduler, "flow_shift", 1.0)))
+    return {"sigmas": np.array(times)}
 
 
 def _refuse_repeated_last(scheduler: object) -> None:
@@ -265,12 +290,30 @@ def _edm(sigmas: FloatArray, scheduler: Any) -> dict[str, Any]:
     _refuse_repeated_last(scheduler)
     _require_last(sigmas, scheduler, 0.0, "final_sigmas_type='zero'")
     single_precision(sigmas)
+    lowest, highest = (float(_option(scheduler, f"sigma_{end}")) for end in ("min", "max"))
+    levels = _within(sigmas[:-1], lowest, highest, name)
     exponent = 1.0 / float(_option(scheduler, "rho", 7.0))
-    low, high = (float(_option(scheduler, f"sigma_{end}")) ** exponent for end in ("min", "max"))
-    ramp = (high - sigmas[:-1] ** exponent) / (high - low)
+    low, high = lowest**exponent, highest**exponent
+    ramp = (high - levels**exponent) / (high - low)
     import torch  # the scheduler has loaded it
 
     return {"sigmas": torch.from_numpy(ramp)}
+
+
+def _within(levels: FloatArray, low: float, high: float, name: str) -> FloatArray:
+    """Levels of a model that was trained between two levels, on no grid."""
+    levels = snapped(levels, low, high, fine=(levels >= low) & (levels <= high))
+    for bad, side, end, option in (
+        (levels > high, "above", high, f"sigma_max={high:g}"),
+        (levels < low, "below", low, f"sigma_floor={low:g}"),
+    ):
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise ValueError(
+                f"sigmas[{k}] = {levels[k]:g} lies {side} the {option.partition('=')[0].replace('floor', 'min')} "
+                f"{end:g} of {name}, on which its model was never trained; design with {option}"
+            )
+    return levels
 
 
 HANDLERS: dict[str, Callable[[FloatArray, Any], dict[str, Any]]] = {
