@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from . import models
     from .models.recordings.record import record
     from .models.recordings.recording import Recording
+    from .models.refining.refine import refine
+    from .models.refining.refined import Refined
     from .models.sampling import sample
     from .models.trial import Trial, trial
 
@@ -33,6 +35,7 @@ __all__ = [
     "Fit",
     "Neighbourhood",
     "Recording",
+    "Refined",
     "Sampler",
     "ScanResult",
     "Schedule",
@@ -49,6 +52,7 @@ __all__ = [
     "fit",
     "models",
     "record",
+    "refine",
     "sample",
     "samplers",
     "scan",
@@ -63,6 +67,8 @@ _LAZY = {
     "models": "models",
     "record": "models.recordings.record",
     "Recording": "models.recordings.recording",
+    "refine": "models.refining.refine",
+    "Refined": "models.refining.refined",
     "sample": "models.sampling",
     "trial": "models.trial",
     "Trial": "models.trial",

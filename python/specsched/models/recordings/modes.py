@@ -22,64 +22,50 @@ _PIECES, _POINTS = 256, 8
 
 
 class Modes(NamedTuple):
-    """Affine modes D(y, r) = k(r) y + a(r), started from 0, as Chebyshev series in log(sigma).
+    """Affine modes D(y, r) = s(r) + k(r) (y - y_s(r)), y_s the trajectory of s from 0, as the compiled core takes them.
+
+    Series are Chebyshev in log(sigma): ``x = 2 log(r / lowest) / log(highest / lowest) - 1``.
 
     Attributes
     ----------
-    sigma_min, sigma_max : float
-        Ends of the interval of the series: ``x = 2 log(r / sigma_min) / log(sigma_max / sigma_min) - 1``.
-    slope : ndarray, shape (modes, degree + 1)
-        k; dimensionless.
-    offset : ndarray, shape (modes, degree + 1)
-        a; the sum of the squares of all modes' errors is the expected squared distance of one sample.
-    limit : ndarray, shape (modes,)
-        y of the exact solution at level 0: the prediction at `sigma_min`.
-    band : ndarray of int, shape (modes,)
-        The band that each belongs to.
-    error_variance : ndarray, shape (bands,)
-        Eigenvalue lambda of each band, for an error of variance eta^2 lambda r^2/(lambda + r^2) in every direction.
-    multiplicity : ndarray, shape (bands,)
-        Directions in each band.
+    lowest, highest : float
+        Ends of the interval of the series.
+    prediction : ndarray, shape (modes, degree + 1)
+        s; the sum of the squared errors of all modes is the expected squared distance of one sample.
+    band : list of int
+        The band that each mode belongs to.
+    weight : ndarray, shape (modes,)
+        Of the squared errors: 1.
+    slope : ndarray, shape (bands, degree + 1)
+        k.
+    roughness : ndarray, shape (bands, degree + 1)
+        Standard deviation of the fit's residual, per direction.
+    variance, dimension : ndarray, shape (bands,)
+        Variance per direction, and directions.
     """
 
-    sigma_min: float
-    sigma_max: float
+    lowest: float
+    highest: float
+    prediction: FloatArray
+    band: list[int]
+    weight: FloatArray
     slope: FloatArray
-    offset: FloatArray
-    limit: FloatArray
-    band: np.ndarray[Any, np.dtype[np.intp]]
-    error_variance: FloatArray
-    multiplicity: FloatArray
+    roughness: FloatArray
+    variance: FloatArray
+    dimension: FloatArray
 
 
-def modes_of(
-    grams: FloatArray, slopes: FloatArray, variances: FloatArray, sizes: FloatArray, ends: tuple[float, float]
-) -> Modes:
-    """Leading eigenvectors of each band's second moments as modes; `ends` are the lowest and the highest level."""
+def leading(grams: FloatArray) -> tuple[FloatArray, list[int]]:
+    """Leading eigenvectors of each band's second moments, scaled by the roots of their eigenvalues, and their bands."""
     predictions, bands = [], []
     for band, gram in enumerate(grams):
         values, vectors = np.linalg.eigh(gram)
-        order = np.argsort(values)[::-1]
-        values, vectors = np.maximum(values[order], 0.0), vectors[:, order]
+        values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
         left = 1.0 - np.cumsum(values) / max(values.sum(), 1e-300)
         keep = min(int((left > _DROPPED).sum()) + 1, _MOST, int((values > 0).sum()))
         predictions.append((vectors[:, :keep] * np.sqrt(values[:keep])).T)
-        bands.append(np.full(keep, band, dtype=np.intp))
-    prediction, band_of = np.concatenate(predictions), np.concatenate(bands)
-    nodes = np.cos(np.pi * (np.arange(_OFFSET_DEGREE + 1) + 0.5) / (_OFFSET_DEGREE + 1))
-    slope = slopes[band_of]
-    trajectory = prediction @ _trajectories(prediction.shape[1], nodes, 0.5 * np.log(ends[1] / ends[0]))
-    offset = series(prediction, nodes) - series(slope, nodes) * trajectory
-    return Modes(
-        sigma_min=ends[0],
-        sigma_max=ends[1],
-        slope=slope,
-        offset=np.asarray(np.linalg.solve(chebyshev.chebvander(nodes, _OFFSET_DEGREE), offset.T).T),
-        limit=series(prediction, -1.0),
-        band=band_of,
-        error_variance=variances,
-        multiplicity=sizes,
-    )
+        bands += [band] * keep
+    return np.concatenate(predictions), bands
 
 
 def _trajectories(count: int, nodes: FloatArray, half: float) -> FloatArray:
@@ -108,15 +94,21 @@ class ModeDenoiser:
     """The modes as a denoiser of one row, y = (modes,)."""
 
     def __init__(self, modes: Modes) -> None:
-        self._modes = modes
+        self._ends = modes.lowest, modes.highest
+        self._slope = modes.slope[modes.band]
+        nodes = np.cos(np.pi * (np.arange(_OFFSET_DEGREE + 1) + 0.5) / (_OFFSET_DEGREE + 1))
+        half = 0.5 * np.log(modes.highest / modes.lowest)
+        trajectory = modes.prediction @ _trajectories(modes.prediction.shape[1], nodes, half)
+        offset = series(modes.prediction, nodes) - series(self._slope, nodes) * trajectory
+        self._offset = np.asarray(np.linalg.solve(chebyshev.chebvander(nodes, _OFFSET_DEGREE), offset.T).T)
+        self.limit = series(modes.prediction, -1.0)
 
     def __call__(self, y: FloatArray, sigma: float) -> FloatArray:
-        modes = self._modes
-        x = interval(sigma, modes.sigma_min, modes.sigma_max)
-        return series(modes.slope, x) * y + series(modes.offset, x)
+        x = interval(sigma, *self._ends)
+        return series(self._slope, x) * y + series(self._offset, x)
 
 
-def predicted_error(modes: Modes, dim: int, levels: Schedule, solver: Sampler) -> float:
+def predicted_error(modes: Modes, denoiser: ModeDenoiser, levels: Schedule, solver: Sampler) -> float:
     """See `Recording.predict`."""
     check_ends(modes, levels.sigmas)
     if not solver.deterministic:
@@ -124,23 +116,23 @@ def predicted_error(modes: Modes, dim: int, levels: Schedule, solver: Sampler) -
             f"a recording predicts deterministic samplers only; {solver.name} adds noise: set its eta (or s_churn) "
             "to 0, or judge it by ss.trial with a metric"
         )
-    found = run(program_of(solver, levels), np.zeros((1, modes.band.size)), ModeDenoiser(modes), Numpy())
-    return float(np.sqrt(np.sum((found[0] - modes.limit) ** 2) / dim))
+    found = run(program_of(solver, levels), np.zeros((1, len(modes.band))), denoiser, Numpy())
+    return float(np.sqrt(np.sum((found[0] - denoiser.limit) ** 2) / np.sum(modes.dimension)))
 
 
 def check_ends(modes: Modes, sigmas: FloatArray) -> None:
     """Raise unless the levels lie in the recorded range and start at its top."""
     slack = 1e-6
     positive = sigmas[sigmas > 0]
-    if abs(sigmas[0] / modes.sigma_max - 1.0) > slack:
+    if abs(sigmas[0] / modes.highest - 1.0) > slack:
         raise ValueError(
-            f"the schedule starts at sigma = {sigmas[0]:.6g}, the recording at {modes.sigma_max:.6g}; "
+            f"the schedule starts at sigma = {sigmas[0]:.6g}, the recording at {modes.highest:.6g}; "
             "use this sigma_max, or record from the other"
         )
-    if positive[-1] < modes.sigma_min * (1.0 - slack) or sigmas[-1] > 0.0:
+    if positive[-1] < modes.lowest * (1.0 - slack) or sigmas[-1] > 0.0:
         raise ValueError(
             f"the schedule must end at 0 with no positive level below the recording's sigma_floor = "
-            f"{modes.sigma_min:.6g}; its last levels are {sigmas[-2]:.6g} and {sigmas[-1]:.6g}"
+            f"{modes.lowest:.6g}; its last levels are {sigmas[-2]:.6g} and {sigmas[-1]:.6g}"
         )
 
 

@@ -33,6 +33,8 @@ LEVELS = 120
 DEGREE = 28
 # What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
 _SLOPE_DEGREE = 8
+# So is the size of the residual.
+_ROUGHNESS_DEGREE = 6
 # Size of the perturbation as a share of the posterior's spread: like the errors that a good solver makes.
 _PERTURBATION = 0.1
 _LEAST_STARTS = 4
@@ -310,10 +312,20 @@ def _fits(
         )[0].T
         left = sums.response / sums.perturbation - measured**2
         deviation = np.sqrt(np.maximum(left, 0.0).mean(axis=1))
-    rough = sums.residual / (starts * bands.sizes[:, None]) / np.maximum(posterior, 1e-300)
+    power = sums.residual / (starts * bands.sizes[:, None])
     return {
         "gram": sums.gram / starts,
         "slope": slope,
         "slope_spread": deviation,
-        "roughness": np.sqrt(rough.mean(axis=1)),
+        "roughness": _smooth(x, np.sqrt(power)),
+        "roughness_share": np.sqrt((power / np.maximum(posterior, 1e-300)).mean(axis=1)),
     }
+
+
+def _smooth(x: FloatArray, deviations: FloatArray) -> FloatArray:
+    """Positive standard deviations as series, smoothed in their logarithms."""
+    logs = np.log(np.maximum(deviations, 1e-12 * max(deviations.max(), 1e-300))).T
+    fit = np.linalg.lstsq(chebyshev.chebvander(x, _ROUGHNESS_DEGREE), logs, rcond=None)[0]
+    nodes = np.cos(np.pi * (np.arange(2 * _ROUGHNESS_DEGREE + 1) + 0.5) / (2 * _ROUGHNESS_DEGREE + 1))
+    values = np.exp(chebyshev.chebval(nodes, fit)).T
+    return np.asarray(np.linalg.solve(chebyshev.chebvander(nodes, 2 * _ROUGHNESS_DEGREE), values).T)

@@ -20,7 +20,7 @@ from ..._support.files import write_whole
 from ...spectra.spectrum import Spectrum
 from ..sampling import resolve
 from .bands import Bands, FourierBands
-from .modes import Modes, modes_of, predicted_error
+from .modes import ModeDenoiser, Modes, leading, predicted_error
 
 FORMAT = "specsched recording"
 VERSION = 1
@@ -58,8 +58,10 @@ class Recording:
         Whether `slope` was measured, or is that of Gaussian data with these variances.
     slope_spread : ndarray, shape (bands,)
         Root mean square of what a perturbation changes beyond the slope, per unit of perturbation.
-    roughness : ndarray, shape (bands,)
-        Root mean square residual of the fits, as a share of the posterior's spread sqrt(lambda r^2/(lambda + r^2)).
+    roughness : ndarray, shape (bands, roughness degree + 1)
+        Chebyshev coefficients of the standard deviation of the fits' residuals, per direction.
+    roughness_share : ndarray, shape (bands,)
+        The same as a share of the posterior's spread sqrt(lambda r^2/(lambda + r^2)), root mean square over levels.
     reference_error : float
         Root mean square error per value of the recorded outputs, from a run with half the levels.
     levels, calls : int
@@ -84,6 +86,7 @@ class Recording:
     measured_slopes: bool
     slope_spread: FloatArray
     roughness: FloatArray
+    roughness_share: FloatArray
     reference_error: float
     levels: int
     calls: int
@@ -118,14 +121,34 @@ class Recording:
         >>> noise = np.random.default_rng(0).standard_normal((8, 2))
         >>> recording = ss.record(ss.models.gaussian([1.0, 0.1]), noise, sigma_max=10.0, sigma_floor=0.05)
         >>> modes = recording.modes()
-        >>> modes.slope.shape[0] == modes.offset.shape[0] == modes.band.size
-        True
+        >>> modes.prediction.shape[0] == len(modes.band), modes.slope.shape[0] == modes.variance.size
+        (True, True)
         """
         return self._modes
 
     @cached_property
     def _modes(self) -> Modes:
-        return modes_of(self.gram, self.slope, self.variances, self.sizes, (self.sigma_floor, self.sigma_max))
+        prediction, band = leading(self.gram)
+        return Modes(
+            lowest=self.sigma_floor,
+            highest=self.sigma_max,
+            prediction=prediction,
+            band=band,
+            weight=np.ones(len(band)),
+            slope=self.slope,
+            roughness=self.roughness,
+            variance=self.variances,
+            dimension=self.sizes,
+        )
+
+    @cached_property
+    def _denoiser(self) -> ModeDenoiser:
+        return ModeDenoiser(self._modes)
+
+    @property
+    def denoiser_error(self) -> float:
+        """Error of a prediction as a share of the posterior's spread, root mean square over all directions."""
+        return float(np.sqrt(np.sum(self.sizes * self.roughness_share**2) / np.sum(self.sizes)))
 
     def predict(self, schedule: Any, *, sampler: Any = None) -> float:
         """Predicted root mean square error per value of a deterministic sampler, against the converged solution.
@@ -143,7 +166,7 @@ class Recording:
             Other ends, or a stochastic sampler.
         """
         levels, solver, _ = resolve(schedule, sampler, self.process)
-        return predicted_error(self.modes(), self.dim, levels, solver)
+        return predicted_error(self._modes, self._denoiser, levels, solver)
 
     def check_model(self, answers: FloatArray) -> None:
         """Raise unless these answers to the fixed numbers (`probe_model`) are those of the recorded network."""
@@ -175,8 +198,8 @@ class Recording:
         return replace(
             self,
             starts=self.starts + other.starts,
-            **{name: mean(name) for name in ("variances", "mean_powers", "gram", "slope")},
-            **{name: mean(name, 2) for name in ("slope_spread", "roughness", "reference_error")},
+            **{name: mean(name) for name in ("variances", "mean_powers", "gram", "slope", "roughness")},
+            **{name: mean(name, 2) for name in ("slope_spread", "roughness_share", "reference_error")},
             calls=self.calls + other.calls,
             seconds=self.seconds + other.seconds,
         )
@@ -243,7 +266,7 @@ class Recording:
         slopes = "measured" if self.measured_slopes else "from the variances"
         return (
             f"Recording of {self.starts} starts of shape {self.shape}, sigma {self.sigma_max:.4g} to "
-            f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {self.modes().band.size} modes, slopes "
-            f"{slopes}\n  reference error {self.reference_error:.3g} per value; {self.calls} network calls in "
-            f"{self.seconds:.1f} s; hash {self.hash}"
+            f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {len(self._modes.band)} modes, slopes "
+            f"{slopes}\n  reference error {self.reference_error:.3g} per value, denoiser error "
+            f"{self.denoiser_error:.2g}; {self.calls} network calls in {self.seconds:.1f} s; hash {self.hash}"
         )
