@@ -122,7 +122,7 @@ def compare(part: str, question: Question, case: Case) -> Row:
     spectrum = case.for_loss(question.loss)
     problem = question.problem(spectrum)
     design = question.design(spectrum)
-    value = problem.loss_of_nodes(design.schedule.sigmas)
+    value = problem.core.loss(design.schedule.sigmas)
     rng = question.rng()
     if part == "newton":
         starts = random_starts(problem, RUNS, rng) | baseline_starts(problem)
@@ -141,9 +141,9 @@ def compare(part: str, question: Question, case: Case) -> Row:
         rival=rival.loss,
         excess=excess,
         start=rival.start,
-        baseline=min(problem.loss_of_nodes(s.sigmas) for s in design.baseline_schedules.values()),
+        baseline=min(problem.core.loss(s.sigmas) for s in design.baseline_schedules.values()),
         message=design.message,
-        refined=problem.loss_of_nodes(again.schedule.sigmas) / value - 1.0,
+        refined=problem.core.loss(again.schedule.sigmas) / value - 1.0,
         hits=hits(rival, value),
         seconds=time.process_time() - began,
         levels=" ".join(f"{level:.9g}" for level in rival.sigmas) if lost else "",
@@ -198,7 +198,7 @@ def refresh(part: str, state: Path, cases: dict[str, Case]) -> None:
         question = Question(**{name: row[name] for name in KEY} | {"steps": int(row["steps"])})
         spectrum = cases[question.spectrum].for_loss(question.loss)
         problem, design = question.problem(spectrum), question.design(spectrum)
-        value = problem.loss_of_nodes(design.schedule.sigmas)
+        value = problem.core.loss(design.schedule.sigmas)
         excess = value / float(row["rival"]) - 1.0
         row.update(design=repr(value), excess=repr(excess), message=design.message)
         row.update(levels=row["levels"] if excess > TOLERANCE[part] else "")

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import specsched as ss
-from specsched import _core, baselines
-from specsched._support import codes
+from specsched import baselines
 from specsched.designs.methods import slsqp
 from specsched.designs.problem import Options, Problem, make_problem
 
@@ -105,7 +104,7 @@ def baseline_starts(problem: Problem) -> Starts:
         sigma_min=problem.sigma_min,
         sigma_floor=problem.sigma_floor or None,
     )
-    order = sorted(rivals, key=lambda name: problem.loss_of_nodes(rivals[name].sigmas))
+    order = sorted(rivals, key=lambda name: problem.core.loss(rivals[name].sigmas))
     return {name: rivals[name].sigmas for name in order}
 
 
@@ -119,7 +118,7 @@ def near_starts(problem: Problem, sigmas: Array, count: int, rng: np.random.Gene
     for k in range(count):
         moved = inside + (0.3, 0.6, 1.5)[k % 3] * around * rng.standard_normal(inside.size)
         moved = np.clip(np.sort(moved)[::-1], np.log(lowest_level(problem)), np.log(problem.sigma_max))
-        levels = slsqp.levels(problem, slsqp.repair(moved, problem))
+        levels = slsqp.levels(problem, problem.core.repair(moved))
         found[f"hop {k}"] = levels
     return found
 
@@ -129,27 +128,12 @@ def newton(problem: Problem, starts: Starts) -> Answer:
     if problem.steps > BATCH_STEPS:
         starts = {name: descend(problem, levels) for name, levels in starts.items()}
     names, rows = list(starts), np.array(list(starts.values()))
-    nodes = problem.nodes
-    found = _core.design(
-        nodes.eigenvalues,
-        nodes.weights,
-        nodes.mean_power,
-        problem.sampler.core_for(problem.denoiser_error),
-        codes.process_code(problem.process),
-        codes.loss_code(problem.loss),
-        problem.steps,
-        problem.sigma_max,
-        problem.sigma_min,
-        problem.sigma_floor,
-        problem.min_ratio,
-        rows,
-        problem.tol,
-        problem.max_iter,
-        1_000_000,
-        1,
-    )
-    start = names[found["start"]] if found["start"] >= 0 else "many-step limit"
-    return Answer(found["sigmas"], problem.loss_of_nodes(found["sigmas"]), start)
+    core = replace(problem, threads=1).core
+    core.set("starts.followed", len(rows))
+    core.set("starts.followed_many", len(rows))
+    found = core.design(rows)
+    start = names[found.start] if found.start >= 0 else "many-step limit"
+    return Answer(found.sigmas, problem.core.loss(found.sigmas), start)
 
 
 def run_slsqp(problem: Problem, starts: Starts, max_iter: int = 500) -> Answer:
@@ -161,7 +145,7 @@ def run_slsqp(problem: Problem, starts: Starts, max_iter: int = 500) -> Answer:
             sigmas = slsqp.minimise(task, levels).sigmas
         except ValueError:  # it ran off to levels where the gradient is not a number: this run found nothing
             continue
-        loss = problem.loss_of_nodes(sigmas)
+        loss = problem.core.loss(sigmas)
         if np.isfinite(loss):
             answers.append(Answer(sigmas, loss, name))
     best = min(answers, key=lambda answer: answer.loss)
@@ -184,7 +168,7 @@ def descend(problem: Problem, start: Array, iterations: int = 60) -> Array:
     inside = np.log(start[1:-1])
     bounds = np.concatenate(([top], inside, [np.log(bottom)] if bottom else []))
     x = np.log(np.maximum(-np.diff(bounds), 1e-6))
-    scale = problem.value_and_grad(start)[0]
+    scale = problem.core.value_and_grad(start)[0]
 
     def gaps_of(x: Array) -> Array:
         gaps = np.exp(np.clip(x, -30.0, 5.0))
@@ -193,7 +177,7 @@ def descend(problem: Problem, start: Array, iterations: int = 60) -> Array:
     def objective(x: Array) -> tuple[float, Array]:
         gaps = gaps_of(x)
         levels = _with_ends(problem, top - np.cumsum(gaps)[: inside.size])
-        value, gradient = problem.value_and_grad(levels)
+        value, gradient = problem.core.value_and_grad(levels)
         by_u = gradient[1:-1] * levels[1:-1]
         by_gap = np.zeros(gaps.size)
         by_gap[: inside.size] = -np.cumsum(by_u[::-1])[::-1]
@@ -202,7 +186,7 @@ def descend(problem: Problem, start: Array, iterations: int = 60) -> Array:
 
     found = minimize(objective, x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     inside_found = top - np.cumsum(gaps_of(found.x))[: inside.size]
-    return _with_ends(problem, slsqp.repair(inside_found, problem))
+    return _with_ends(problem, problem.core.repair(inside_found))
 
 
 def _with_ends(problem: Problem, inside: Array) -> Array:

@@ -7,9 +7,7 @@ namespace specsched::bindings {
 
 void bind_names(pybind11::module_& m);     // Process, Loss, Sampler, kernels
 void bind_evaluate(pybind11::module_& m);  // evaluate, value_and_grad, transfer
-void bind_design(pybind11::module_& m);    // design
-void bind_grid(pybind11::module_& m);      // many schedules at once, eta per step
-void bind_scan(pybind11::module_& m);      // many designs at once
+void bind_design(pybind11::module_& m);    // the design problem and its result, many designs at once
 void bind_program(pybind11::module_& m);   // the recorded linear program of a run
 
 }  // namespace specsched::bindings

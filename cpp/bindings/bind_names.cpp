@@ -18,6 +18,14 @@ Sampler without_corrector(Sampler sampler, std::vector<int> steps) {
     return sampler;
 }
 
+// An eta of its own for each step.
+Sampler with_eta_steps(const Sampler& sampler, const Array& eta) {
+    const double* const values = data_of(eta, "eta");
+    Sampler changed = on_engine(sampler);
+    changed.spec.eta_steps.assign(values, values + eta.shape(0));
+    return changed;
+}
+
 }  // namespace
 
 void bind_names(py::module_& m) {
@@ -40,6 +48,7 @@ void bind_names(py::module_& m) {
         .def_readonly("dense", &Sampler::dense)
         .def("on_engine", [](const Sampler& s) { return on_engine(s); })
         .def("one_by_one", [](const Sampler& s) { return one_by_one(s); })
+        .def("with_eta_steps", &with_eta_steps, py::arg("eta").noconvert())
         .def("without_corrector", &without_corrector, py::arg("steps"))
         .def("function_evaluations",
              [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {

@@ -7,7 +7,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     specsched::bindings::bind_names(m);
     specsched::bindings::bind_evaluate(m);
     specsched::bindings::bind_design(m);
-    specsched::bindings::bind_grid(m);
-    specsched::bindings::bind_scan(m);
     specsched::bindings::bind_program(m);
 }

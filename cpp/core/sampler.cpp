@@ -1,6 +1,7 @@
 #include "core/sampler.hpp"
 
 #include "core/ends.hpp"
+#include "core/engine/solver_table.hpp"
 #include "core/panels/panel_loss.hpp"
 
 namespace specsched {
@@ -16,17 +17,26 @@ DenseSampler kernel_for(double eta) {
     return eta == 1.0 ? DenseSampler::ddpm : DenseSampler::ancestral;
 }
 
+void choose_kernel(Sampler& sampler) {
+    const std::string& solver = solver_table()[static_cast<std::size_t>(sampler.spec.solver)].name;
+    sampler.dense = (solver == "ddim" || solver == "ddpm") && is_plain(sampler.spec) && sampler.error == 0.0;
+    if (sampler.dense) sampler.kernel = kernel_for(sampler.spec.eta);
+}
+
 }  // namespace
 
 Sampler make_sampler(const std::string& name, const std::map<std::string, double>& options, double error) {
     Sampler sampler;
     sampler.spec = parse_solver(name, options);
     sampler.error = error;
-    const std::string solver = solver_list()[static_cast<std::size_t>(sampler.spec.solver)].name;
-    if ((solver == "ddim" || solver == "ddpm") && is_plain(sampler.spec) && error == 0.0) {
-        sampler.dense = true;
-        sampler.kernel = kernel_for(sampler.spec.eta);
-    }
+    choose_kernel(sampler);
+    return sampler;
+}
+
+Sampler without_error(Sampler sampler) {
+    if (sampler.error == 0.0) return sampler;
+    sampler.error = 0.0;
+    choose_kernel(sampler);
     return sampler;
 }
 

@@ -27,6 +27,9 @@ Sampler make_sampler(const std::string& name, const std::map<std::string, double
 // The same sampler on the engine, whatever it is.
 Sampler on_engine(Sampler sampler);
 
+// The same sampler with an exact denoiser.
+Sampler without_error(Sampler sampler);
+
 // The same sampler, every eigenvalue by itself, however many there are.
 Sampler one_by_one(Sampler sampler);
 

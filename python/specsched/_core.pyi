@@ -62,22 +62,10 @@ class Sampler(metaclass=_PybindType):
     def dense(self) -> bool: ...
     def on_engine(self) -> Sampler: ...
     def one_by_one(self) -> Sampler: ...
+    def with_eta_steps(self, eta: _Array) -> Sampler: ...
     def without_corrector(self, steps: Sequence[int]) -> Sampler: ...
     def function_evaluations(self, steps: int, last_is_zero: bool) -> int: ...
     def check(self, sigmas: _Array) -> str: ...
-
-@type_check_only
-class _Found(TypedDict):
-    sigmas: _Array
-    loss: float
-    kkt_error: float
-    iterations: int
-    evaluations: int
-    converged: bool
-    finite: bool
-    status: str
-    start: int
-    start_losses: list[float]
 
 def signal_scale(process: Process, sigma: float) -> float: ...
 def start_variance(process: Process, sigma: float) -> float: ...
@@ -131,82 +119,105 @@ def compress(
     eigenvalues: _Array, weights: _Array, mean_power: _Array, tol: float, max_nodes: int, threads: int
 ) -> tuple[_Array, _Array, _Array, float]: ...
 
-# starts: shape (number of starts, steps + 1).
-def design(
-    eigenvalues: _Array,
-    weights: _Array,
-    mean_power: _Array,
-    sampler: Sampler,
-    process: Process,
-    loss: Loss,
-    steps: int,
-    sigma_first: float,
-    sigma_last: float,
-    floor: float,
-    least_ratio: float,
-    starts: _Array,
-    tolerance: float,
-    max_iterations: int,
-    most_starts: int,
-    threads: int,
-) -> _Found: ...
+# How a search ended.
+class DesignStatus(metaclass=_PybindType):
+    converged: ClassVar[DesignStatus]
+    rounding_limit: ClassVar[DesignStatus]
+    iteration_limit: ClassVar[DesignStatus]
+    stalled: ClassVar[DesignStatus]
+    not_finite: ClassVar[DesignStatus]
+    __members__: ClassVar[dict[str, DesignStatus]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __getstate__(self) -> int: ...
+    def __setstate__(self, state: int) -> None: ...
 
-# One loss per row of sigmas, shape (number of schedules, steps + 1).
-def evaluate_many(
-    eigenvalues: _Array,
-    weights: _Array,
-    mean_power: _Array,
-    sigmas: _Array,
-    sampler: Sampler,
-    process: Process,
-    loss: Loss,
-    threads: int,
-) -> _Array: ...
+# Losses are reported ones (of an exact denoiser) but for `searched_loss`; `start`: which start the search came from, -1
+# for one of its own; `returned_start`: which start is better than what the search found and is returned, -1 for none.
+class DesignResult(metaclass=_PybindType):
+    @property
+    def sigmas(self) -> _Array: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def searched_loss(self) -> float: ...
+    @property
+    def kkt_error(self) -> float: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def status(self) -> DesignStatus: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def returned_start(self) -> int: ...
+    @property
+    def start_losses(self) -> _Array: ...
 
-# Loss, and its gradient by the levels and by the eta of each step.
-def value_and_grad_eta(
-    eigenvalues: _Array,
-    weights: _Array,
-    mean_power: _Array,
-    sigmas: _Array,
-    sampler: Sampler,
-    process: Process,
-    loss: Loss,
-    threads: int,
-) -> tuple[float, _Array, _Array]: ...
-def with_eta_steps(sampler: Sampler, eta: _Array) -> Sampler: ...
+# Schedules and starts: one row of steps + 1 levels each.
+class DesignProblem(metaclass=_PybindType):
+    def __init__(
+        self,
+        *,
+        eigenvalues: _Array,
+        weights: _Array,
+        mean_power: _Array,
+        sampler: Sampler,
+        process: Process,
+        loss: Loss,
+        steps: int,
+        sigma_max: float,
+        sigma_min: float = 0.0,
+        sigma_floor: float = 0.0,
+        min_ratio: float = 1.0,
+        required_ratio: float = 1.0,
+        tol: float = 1e-9,
+        max_iter: int = 500,
+        threads: int = 0,
+    ) -> None: ...
+    # What a search minimises, in the units of a report; `reported_losses`: with an exact denoiser.
+    def loss(self, sigmas: _Array) -> float: ...
+    def losses(self, schedules: _Array) -> _Array: ...
+    def reported_losses(self, schedules: _Array) -> _Array: ...
+    def value_and_grad(self, sigmas: _Array) -> tuple[float, _Array]: ...
+    # The gradients by the levels and by the eta of each step.
+    def value_and_grad_eta(self, sigmas: _Array, eta: _Array) -> tuple[float, _Array, _Array]: ...
+    # Whether the floor and the required ratio are kept.
+    def admits(self, sigmas: _Array) -> bool: ...
+    # A (steps x steps - 1) and b with A u >= b for u = log sigma of the interior levels.
+    def constraints(self) -> tuple[_Array, _Array]: ...
+    # Log of the lowest interior level that is admitted.
+    @property
+    def lowest(self) -> float: ...
+    # The nearest u in order.
+    def repair(self, u: _Array) -> _Array: ...
+    # By log sigma and relative to the sum of loss terms; `gradient`: that of what is minimised instead, relative.
+    def kkt_error(self, sigmas: _Array, gradient: _Array | None = None) -> float: ...
+    def relative_gradient(self, sigmas: _Array) -> _Array: ...
+    # The first of the best starts that is better than `value` and admitted; -1: none.
+    def better_start(self, value: float, losses: _Array, schedules: _Array) -> int: ...
+    def design(self, starts: _Array) -> DesignResult: ...
+    # The constants of the search by name, for studies that vary them (docs/search_settings.md).
+    def settings(self) -> dict[str, float]: ...
+    def set(self, name: str, value: float) -> None: ...
 
-@type_check_only
-class _FoundOne(TypedDict):
-    sigmas: _Array
-    loss: float
-    start_losses: _Array
-    sum: float
-    start_sums: _Array
-    kkt_error: float
-    converged: bool
-    error: str
-
-# spectra: eigenvalues, weights, mean power of each; starts: shape (count, steps + 1), for all of them;
-# own_starts: shape (spectra, count, steps + 1); losses are those of `reported`, sums those of `sampler`.
+# Pairs of a result and what went wrong with it (an empty string: nothing). own_starts: shape (problems, count,
+# steps + 1).
 def design_many(
-    spectra: Sequence[tuple[_Array, _Array, _Array]],
-    sampler: Sampler,
-    reported: Sampler,
-    process: Process,
-    loss: Loss,
-    steps: int,
-    sigma_first: float,
-    sigma_last: float,
-    floor: float,
-    least_ratio: float,
-    starts: _Array,
-    own_starts: _Array,
-    tolerance: float,
-    max_iterations: int,
-    most_starts: int,
-    threads: int,
-) -> list[_FoundOne]: ...
+    problems: Sequence[DesignProblem], starts: _Array, own_starts: _Array, threads: int
+) -> list[tuple[DesignResult, str]]: ...
 
 @type_check_only
 class _Program(TypedDict):

@@ -41,8 +41,7 @@ Data paper_case() {
     Data data;
     for (int f = 0; f < dim; ++f) {
         std::complex<double> sum = 0.0;
-        for (int j = 0; j < dim; ++j)
-            sum += (-0.1 + 0.2 * j / (dim - 1)) * std::polar(1.0, -2.0 * pi * f * j / dim);
+        for (int j = 0; j < dim; ++j) sum += (-0.1 + 0.2 * j / (dim - 1)) * std::polar(1.0, -2.0 * pi * f * j / dim);
         data.eigenvalues.push_back(f == 0 ? 0.0 : std::norm(sum));
         data.weights.push_back(1.0);
         data.mean_power.push_back(f == 0 ? dim * 0.05 * 0.05 : 0.0);
@@ -62,8 +61,11 @@ Data power_law(int size) {
 
 const double paper_first = std::sqrt((1.0 - 4.036e-5) / 4.036e-5), paper_last = std::sqrt(1e-4 / 0.9999);
 
-DesignProblem problem_of(const Data& data, const char* sampler, Loss loss, double first, double last) {
-    return {data.view(), make_sampler(sampler, {}, 0.0), Process::vp, loss, first, last, 1};
+DesignProblem problem_of(const Data& data, const char* sampler, Loss loss, double first, double last,
+                         std::ptrdiff_t steps) {
+    DesignProblem problem{data.view(), make_sampler(sampler, {}, 0.0), Process::vp, loss, first, last, steps, {}};
+    problem.settings.threads = 1;
+    return problem;
 }
 
 std::vector<double> geometric(double first, double last, std::ptrdiff_t steps) {
@@ -75,8 +77,6 @@ std::vector<double> geometric(double first, double last, std::ptrdiff_t steps) {
     return row;
 }
 
-double distance(const DesignResult& result) { return std::sqrt(result.sum); }
-
 void test_paper_case() {
     const Data data = paper_case();
     const struct {
@@ -84,11 +84,11 @@ void test_paper_case() {
         double most;
     } rows[] = {{10, 0.41293}, {28, 0.15385}, {60, 0.07287}, {112, 0.03975}};
     for (const auto& row : rows) {
-        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last);
-        const DesignResult found = design_levels(problem, row.steps, nullptr, 0, {});
-        const std::string name = "paper case, " + std::to_string(row.steps) + " steps: W2 " +
-                                 std::to_string(distance(found));
-        CHECK(distance(found) <= row.most, name);
+        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last, row.steps);
+        const DesignResult found = design(problem, nullptr, 0);
+        const std::string name =
+            "paper case, " + std::to_string(row.steps) + " steps: W2 " + std::to_string(found.loss);
+        CHECK(found.loss <= row.most, name);
         CHECK(found.status == MinimizeStatus::converged && found.kkt_error <= 1e-9, name + " has converged");
     }
 }
@@ -99,7 +99,7 @@ void test_equal_angles() {
         for (const double last : {0.0, 0.01}) {
             const Data data{{lambda}, {1.0}, {0.0}};
             const std::ptrdiff_t steps = 12;
-            const auto found = design_levels(problem_of(data, "ddim", Loss::w2, 100.0, last), steps, nullptr, 0, {});
+            const auto found = design(problem_of(data, "ddim", Loss::w2, 100.0, last, steps), nullptr, 0);
             const double root = std::sqrt(lambda), high = std::atan(100.0 / root), low = std::atan(last / root);
             for (std::ptrdiff_t k = 0; k <= steps; ++k) {
                 const double share = static_cast<double>(k) / static_cast<double>(steps);
@@ -130,9 +130,10 @@ double residual(Objective& objective, const VectorXd& u, const Groups& groups, d
     return rest.cwiseAbs().maxCoeff() / gradient.cwiseAbs().maxCoeff();
 }
 
-void check_hessian(Objective& objective, std::ptrdiff_t steps, const std::string& name) {
+void check_hessian(Objective& objective, const std::string& name) {
     const DesignProblem& p = objective.problem();
-    const std::vector<double> row = geometric(p.sigma_first, p.sigma_last, steps);
+    const std::ptrdiff_t steps = p.steps;
+    const std::vector<double> row = geometric(p.sigma_max, p.sigma_min, p.steps);
     std::mt19937_64 bits(7);
     std::uniform_real_distribution<double> uniform(-0.2, 0.2);
     VectorXd u(steps - 1);
@@ -144,7 +145,8 @@ void check_hessian(Objective& objective, std::ptrdiff_t steps, const std::string
     for (const bool tied : {false, true}) {
         if (tied) active[2] = active[3] = active.back() = 1;  // levels 1, 2, 3 move together, the last one not at all
         const double off = residual(objective, u, Groups(active), 1e5, solved);
-        CHECK(solved && off < 1e-7, name + (tied ? ", tied" : "") + ": residual of the Newton step " + std::to_string(off));
+        CHECK(solved && off < 1e-7,
+              name + (tied ? ", tied" : "") + ": residual of the Newton step " + std::to_string(off));
     }
 }
 
@@ -152,17 +154,17 @@ void test_hessians() {
     const Data many = power_law(40), few = power_law(3);  // few nodes, many steps: tridiagonal plus low rank
     for (const Loss loss : {Loss::w2, Loss::kl, Loss::reverse_kl})
         for (const double last : {0.0, 0.02}) {
-            const std::string ends = ", loss " + std::to_string(static_cast<int>(loss)) + ", last " +
-                                     std::to_string(last);
+            const std::string ends =
+                ", loss " + std::to_string(static_cast<int>(loss)) + ", last " + std::to_string(last);
             for (const char* sampler : {"ddim", "ddpm"}) {
-                PairwiseObjective dense(problem_of(many, sampler, loss, 80.0, last));
-                check_hessian(dense, 9, std::string(sampler) + ends);
-                PairwiseObjective low_rank(problem_of(few, sampler, loss, 80.0, last));
-                check_hessian(low_rank, 40, std::string(sampler) + " low rank" + ends);
+                PairwiseObjective dense(problem_of(many, sampler, loss, 80.0, last, 9));
+                check_hessian(dense, std::string(sampler) + ends);
+                PairwiseObjective low_rank(problem_of(few, sampler, loss, 80.0, last, 40));
+                check_hessian(low_rank, std::string(sampler) + " low rank" + ends);
             }
             for (const char* sampler : {"ddim", "heun", "dpmpp_2m"}) {
-                DenseObjective engine(problem_of(many, sampler, loss, 80.0, last));
-                check_hessian(engine, 9, std::string(sampler) + " on the engine" + ends);
+                DenseObjective engine(problem_of(many, sampler, loss, 80.0, last, 9));
+                check_hessian(engine, std::string(sampler) + " on the engine" + ends);
             }
         }
 }
@@ -181,7 +183,8 @@ void test_multipliers() {
         for (Index k = 0; k < n; ++k) gradient[k] = multipliers[k + 1] - multipliers[k];
         const Groups groups(active);
         const VectorXd reduced = groups.reduce(gradient), found = groups.multipliers(gradient);
-        for (Index g = 0; g < reduced.size(); ++g) CHECK_CLOSE(reduced[g], 0.0, 1e-14, 1.0, "forces within a run cancel");
+        for (Index g = 0; g < reduced.size(); ++g)
+            CHECK_CLOSE(reduced[g], 0.0, 1e-14, 1.0, "forces within a run cancel");
         for (Index j = 0; j <= n; ++j)
             CHECK_CLOSE(found[j], multipliers[j], 1e-14, 1.0, "multiplier " + std::to_string(j));
         const VectorXd moved = groups.expand(VectorXd::Ones(groups.count()));
@@ -192,19 +195,17 @@ void test_multipliers() {
 
 void test_many_steps() {
     const Data data = paper_case();
-    const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last);
-    const ManyStepDensity density(problem, std::log(paper_last));
-    const auto objective = make_objective(problem);
-    VectorXd scratch;
     for (const std::ptrdiff_t steps : {28, 112}) {
+        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last, steps);
+        const ManyStepDensity density(problem, std::log(paper_last));
+        const auto objective = make_objective(problem);
         const VectorXd u = density.interior(steps);
         CHECK(u[0] < density.top() && u[u.size() - 1] > density.lowest_log(), "interior levels lie between the ends");
         for (Index k = 1; k < u.size(); ++k) CHECK(u[k] < u[k - 1], "the limit's levels decrease");
-        const double limit = std::sqrt(objective->gradient(u, scratch));
-        const double best = distance(design_levels(problem, steps, nullptr, 0, {}));
-        CHECK(limit >= best * (1.0 - 1e-12) && limit <= 1.02 * best,
-              "many-step limit at " + std::to_string(steps) + " steps: " + std::to_string(limit) + " against " +
-                  std::to_string(best));
+        const double limit = std::sqrt(objective->value(u)), best = design(problem, nullptr, 0).loss;
+        CHECK(limit >= best * (1.0 - 1e-12) && limit <= 1.02 * best, "many-step limit at " + std::to_string(steps) +
+                                                                         " steps: " + std::to_string(limit) +
+                                                                         " against " + std::to_string(best));
         const VectorXd cut = density.interior(steps, density.lowest_log() + 1.0);
         CHECK_CLOSE(cut[cut.size() - 1], density.lowest_log() + 1.0, 1e-9, 1.0, "the last interior level is the cut");
     }
@@ -215,11 +216,11 @@ void test_many_steps() {
 void test_onset_of_large_last_step() {
     const Data data = paper_case();
     for (const std::ptrdiff_t steps : {1800, 2000}) {
-        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last);
-        const DesignResult found = design_levels(problem, steps, nullptr, 0, {});
+        const DesignProblem problem = problem_of(data, "ddim", Loss::w2, paper_first, paper_last, steps);
+        const DesignResult found = design(problem, nullptr, 0);
         CHECK(found.status == MinimizeStatus::converged && found.iterations < 40,
               "iterations at " + std::to_string(steps) + " steps: " + std::to_string(found.iterations));
-        CHECK_CLOSE(distance(found), steps == 1800 ? 0.0102358251305625 : 0.0101947646692678, 1e-10, 0.0,
+        CHECK_CLOSE(found.loss, steps == 1800 ? 0.0102358251305625 : 0.0101947646692678, 1e-10, 0.0,
                     "loss at " + std::to_string(steps) + " steps");
     }
 }
@@ -229,25 +230,76 @@ void test_promises() {
     for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m"})
         for (const Loss loss : {Loss::w2, Loss::kl})
             for (const std::ptrdiff_t steps : {1, 2, 3, 8}) {
-                DesignProblem problem = problem_of(data, sampler, loss, 80.0, 0.0);
+                DesignProblem free_one = problem_of(data, sampler, loss, 80.0, 0.0, steps), bound = free_one;
                 const std::vector<double> start = geometric(80.0, 0.0, steps);
-                DesignOptions options;
-                options.floor = 0.05;
-                options.least_ratio = 1.2;
-                const auto found = design_levels(problem, steps, start.data(), 1, options);
+                bound.settings.sigma_floor = 0.05;
+                bound.settings.min_ratio = bound.settings.required_ratio = 1.2;
+                const auto found = design(bound, start.data(), 1), free_found = design(free_one, start.data(), 1);
                 const std::string name = std::string(sampler) + ", " + std::to_string(steps) + " steps";
                 // The start itself may break floor and ratio; without them it must not win.
-                const auto free_one = design_levels(problem, steps, start.data(), 1, {});
-                CHECK(free_one.sum <= free_one.start_sums[0] * (1.0 + 1e-12), name + ": no worse than the start");
-                CHECK(found.sum >= free_one.sum * (1.0 - 1e-6), name + ": constraints do not lower the loss");
+                CHECK(free_found.loss <= free_found.start_losses[0], name + ": no worse than the start");
+                CHECK(found.loss >= free_found.loss * (1.0 - 1e-6), name + ": constraints do not lower the loss");
+                CHECK(bound.admits(found.sigmas.data()), name + ": floor and least ratio");
                 for (std::size_t k = 1; k + 1 < found.sigmas.size(); ++k) {
                     CHECK(found.sigmas[k] >= 0.05 * (1.0 - 1e-12), name + ": floor");
                     CHECK(found.sigmas[k - 1] / found.sigmas[k] >= 1.2 * (1.0 - 1e-9), name + ": least ratio");
                 }
-                problem.threads = 2;
-                CHECK(design_levels(problem, steps, start.data(), 1, {}).sigmas == free_one.sigmas,
+                free_one.settings.threads = 2;
+                free_one.settings.parallel_work = 0;
+                CHECK(design(free_one, start.data(), 1).sigmas == free_found.sigmas,
                       name + ": the same on two threads");
             }
+}
+
+// One definition of the KKT error: at what Newton found it is what Newton says, in and off the bounds; and a design that
+// did not search returns the better start with the error that it has.
+void test_kkt_errors() {
+    const Data data = power_law(30);
+    for (const double floor : {0.0, 0.3}) {
+        DesignProblem problem = problem_of(data, "ddim", Loss::w2, 80.0, 0.0, 8);
+        problem.settings.sigma_floor = floor;
+        problem.settings.newton.max_iterations = 3;
+        const DesignResult found = design(problem, nullptr, 0);
+        const double again = kkt_error(problem, found.sigmas.data());
+        CHECK_CLOSE(again, found.kkt_error, 1e-6, 1e-3, "KKT error of three iterations");
+    }
+    DesignProblem problem = problem_of(data, "ddim", Loss::w2, 80.0, 0.0, 8);
+    const std::vector<double> best = design(problem, nullptr, 0).sigmas, other = geometric(80.0, 0.0, 8);
+    const double losses[] = {problem.loss_of(other.data()), problem.loss_of(best.data())};
+    std::vector<double> rows = other;
+    rows.insert(rows.end(), best.begin(), best.end());
+    CHECK(better_start(problem, losses[0], losses, rows.data(), 2) == 1, "the better start");
+    CHECK(better_start(problem, losses[1], losses, rows.data(), 2) == -1, "no better start");
+    problem.settings.required_ratio = problem.settings.min_ratio = 4.0;
+    CHECK(better_start(problem, losses[0], losses, rows.data(), 2) == -1, "a start that breaks the ratio asked for");
+}
+
+// A search is only as good as its settings allow: what is wrong with them is named.
+void test_wrong_problems() {
+    const Data data = power_law(3);
+    const DesignProblem good = problem_of(data, "ddim", Loss::w2, 80.0, 0.0, 5);
+    CHECK(good.wrong().empty(), "nothing wrong: " + good.wrong());
+    const auto expect = [&](const char* name, const auto& spoil) {
+        DesignProblem bad = good;
+        spoil(bad);
+        CHECK(bad.wrong().rfind(name, 0) == 0, std::string(name) + " is named: " + bad.wrong());
+    };
+    expect("sigma_max", [](DesignProblem& p) { p.sigma_max = 1e51; });
+    expect("sigma_max", [](DesignProblem& p) { p.sigma_max = std::nan(""); });
+    expect("sigma_min", [](DesignProblem& p) { p.sigma_min = 80.0; });
+    expect("sigma_floor", [](DesignProblem& p) { p.settings.sigma_floor = 90.0; });
+    expect("sigma_floor", [](DesignProblem& p) { p.sigma_min = p.settings.sigma_floor = 0.1; });
+    expect("min_ratio", [](DesignProblem& p) { p.settings.min_ratio = std::nan(""); });
+    expect("min_ratio", [](DesignProblem& p) {
+        p.settings.min_ratio = 10.0;
+        p.sigma_min = 0.01;
+    });
+    expect("required_ratio", [](DesignProblem& p) { p.settings.required_ratio = 2.0; });
+    expect("tol", [](DesignProblem& p) { p.settings.newton.tolerance = 0.0; });
+    expect("max_iter", [](DesignProblem& p) { p.settings.newton.max_iterations = 0; });
+    expect("threads", [](DesignProblem& p) { p.settings.threads = -1; });
+    expect("steps", [](DesignProblem& p) { p.steps = 0; });
+    expect("eigenvalues", [](DesignProblem& p) { p.nodes.size = 0; });
 }
 
 // Where every start's loss is infinite (the output variance of the small eigenvalue underflows) nothing is found.
@@ -255,7 +307,7 @@ void test_no_finite_loss() {
     const Data data{{1.0, 1e-160}, {1.0, 1.0}, {0.0, 0.0}};
     const std::vector<double> start = geometric(80.0, 0.0, 5);
     for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m"}) {
-        const DesignResult found = design_levels(problem_of(data, sampler, Loss::kl, 80.0, 0.0), 5, start.data(), 1, {});
+        const DesignResult found = design(problem_of(data, sampler, Loss::kl, 80.0, 0.0, 5), start.data(), 1);
         CHECK(found.status == MinimizeStatus::not_finite && found.sigmas.empty(), std::string(sampler) + ": no levels");
     }
 }
@@ -263,7 +315,7 @@ void test_no_finite_loss() {
 void test_no_power() {
     const Data data{{0.0, 0.0}, {1.0, 1.0}, {0.0, 0.0}};
     for (const double last : {0.0, 0.1}) {
-        const DesignResult found = design_levels(problem_of(data, "ddim", Loss::w2, 80.0, last), 5, nullptr, 0, {});
+        const DesignResult found = design(problem_of(data, "ddim", Loss::w2, 80.0, last, 5), nullptr, 0);
         CHECK(found.status == MinimizeStatus::converged && found.kkt_error == 0.0, "nothing to gain: converged");
     }
 }
@@ -293,6 +345,8 @@ int main() {
     test_many_steps();
     test_onset_of_large_last_step();
     test_promises();
+    test_kkt_errors();
+    test_wrong_problems();
     test_no_finite_loss();
     test_no_power();
     test_exceptions_leave_parallel_loops();

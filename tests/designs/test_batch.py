@@ -9,6 +9,7 @@ import pytest
 
 import specsched as ss
 from specsched import _core
+from specsched.designs.problem import Options, make_problem
 from specsched.designs.scans.batch import design_many
 from specsched.designs.scans.result import Outcome
 
@@ -112,22 +113,15 @@ def test_stops_between_slices() -> None:
 
 
 def test_core_checks_shapes() -> None:
-    spectrum = SPECTRA[1]
-    sampler = ss.samplers.DDIM().core
-    arrays = (spectrum.eigenvalues, spectrum.weights, spectrum.mean_power)
-
-    def call(spectra: list[Any], starts: Any, own: Any) -> Any:
-        codes = (_core.Process.vp, _core.Loss.w2)
-        return _core.design_many(
-            spectra, sampler, sampler, *codes, 3, 80.0, 0.0, 0.0, 1.0, starts, own, 1e-9, 50, 3, 1
-        )
-
-    (found,) = call([arrays], np.empty((0, 4)), np.empty((1, 0, 4)))
-    assert found["converged"]
-    assert found["start_losses"].shape == (0,)
-    with pytest.raises(ValueError, match="starts must have steps"):
-        call([arrays], np.empty((0, 3)), np.empty((1, 0, 4)))
+    core = make_problem((SPECTRA[1],), 3, Options(sigma_max=80.0)).core
+    ((found, error),) = _core.design_many([core], np.empty((0, 4)), np.empty((1, 0, 4)), 1)
+    assert error == ""
+    assert found.status == _core.DesignStatus.converged
+    assert found.start_losses.shape == (0,)
+    with pytest.raises(ValueError, match="rows of steps"):
+        _core.design_many([core], np.empty((0, 3)), np.empty((1, 0, 4)), 1)
     with pytest.raises(ValueError, match="own_starts must hold"):
-        call([arrays], np.empty((0, 4)), np.empty((2, 0, 4)))
-    with pytest.raises(ValueError, match="weights has a wrong length"):
-        call([(arrays[0], arrays[1][:2], arrays[2])], np.empty((0, 4)), np.empty((1, 0, 4)))
+        _core.design_many([core], np.empty((0, 4)), np.empty((2, 0, 4)), 1)
+    longer = make_problem((SPECTRA[1],), 4, Options(sigma_max=80.0)).core
+    with pytest.raises(ValueError, match="same steps"):
+        _core.design_many([core, longer], np.empty((0, 4)), np.empty((2, 0, 4)), 1)

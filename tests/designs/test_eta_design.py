@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched import _core
-from specsched._support import codes
+from specsched.designs.problem import Options, make_problem
 from specsched.testing import paper_case
 
 SPECTRUM = paper_case().spectrum
@@ -67,11 +66,9 @@ def test_gradient_by_eta_against_differences(name: str, loss: Any) -> None:
     sigmas = np.array([30.0, 8.0, 3.0, 0.9, 0.2, 0.05])
     eta = np.array([0.7, 0.2, 0.9, 0.4, 0.6])
     base = ss.samplers.as_sampler(name)
-    core = _core.with_eta_steps(base.core, eta)
-    arrays = (data.eigenvalues, data.weights, data.mean_power, sigmas)
-    value, by_sigma, by_eta = _core.value_and_grad_eta(
-        *arrays, core, codes.process_code("vp"), codes.loss_code(loss), 1
-    )
+    options = Options(sampler=base, loss=loss, sigma_max=30.0, sigma_min=0.05, denoiser_error=0.0)
+    problem = make_problem((data,), 5, options)
+    value, by_sigma, by_eta = problem.core.value_and_grad_eta(sigmas, eta)
     assert value == pytest.approx(
         ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss), rel=1e-13
     )

@@ -10,9 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import specsched as ss
-from specsched import _core
-from specsched._support import codes
 from specsched.designs.methods import on_timesteps
+from specsched.designs.problem import Options, make_problem
 from specsched.testing import paper_case, power_law
 
 SPECTRUM = paper_case().spectrum
@@ -253,11 +252,10 @@ def test_losses_of_many_schedules_are_those_of_each() -> None:
     rng = np.random.default_rng(0)
     rows = np.sort(rng.uniform(0.01, 50.0, (40, 9)))[:, ::-1].copy()
     rows[:, -1] = 0.0
-    arrays = (SPECTRUM.eigenvalues, SPECTRUM.weights, SPECTRUM.mean_power)
     for name in ("ddim", "ddpm", "dpmpp_3m"):
-        core = ss.samplers.as_sampler(name).core
-        rest = (core, codes.process_code("vp"), codes.loss_code("w2"))
-        many = _core.evaluate_many(*arrays, rows, *rest, 2)
-        assert many.tolist() == [_core.evaluate(*arrays, row, *rest, 1) for row in rows]
-    with pytest.raises(ValueError, match="one row per schedule"):
-        _core.evaluate_many(*arrays, rows[0], *rest, 1)
+        core = make_problem((SPECTRUM,), 8, Options(sampler=name, threads=2)).core
+        assert core.losses(rows).tolist() == [core.loss(row) for row in rows]
+        exact = [ss.evaluate(SPECTRUM, row, sampler=name) for row in rows]
+        assert core.reported_losses(rows).tolist() == exact
+    with pytest.raises(ValueError, match="rows of steps"):
+        core.losses(rows[0])

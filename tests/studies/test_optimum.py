@@ -83,8 +83,8 @@ def test_descent_lowers_the_loss_within_the_constraints(study: ModuleType) -> No
         problem = question.problem(spectra()["lognormal"])
         start = random_starts(problem, 1, question.rng())["random 0"]
         found = descend(problem, start)
-        assert problem.loss_of_nodes(found) < 0.9 * problem.loss_of_nodes(start)
-        assert problem.allows(found)
+        assert problem.core.loss(found) < 0.9 * problem.core.loss(start)
+        assert problem.core.admits(found)
 
 
 def test_study_continues_where_it_stopped_and_reports(

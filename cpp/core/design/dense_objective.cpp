@@ -15,7 +15,7 @@ void DenseObjective::curve(const VectorXd& u) {
     VectorXd gradient(sigma.size());
     RowMajor full(sigma.size(), sigma.size());
     engine_loss_hessian(problem_.nodes, {sigma.data(), sigma.size()}, problem_.sampler.spec, problem_.process,
-                        problem_.loss, problem_.sampler.error, problem_.threads, gradient.data(), full.data());
+                        problem_.loss, problem_.sampler.error, problem_.settings.threads, gradient.data(), full.data());
     const VectorXd interior = sigma.segment(1, n);
     hessian_ = interior.asDiagonal() * full.block(1, 1, n, n) * interior.asDiagonal();
     hessian_.diagonal() += gradient.segment(1, n).cwiseProduct(interior);
@@ -23,8 +23,7 @@ void DenseObjective::curve(const VectorXd& u) {
     if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 
-bool DenseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping,
-                                 VectorXd& step) {
+bool DenseObjective::newton_step(const Groups& groups, const VectorXd& gradient, double damping, VectorXd& step) {
     const Index n = groups.levels(), count = groups.count();
     MatrixXd reduced = MatrixXd::Zero(count, count);
     for (Index i = 0; i < n; ++i)

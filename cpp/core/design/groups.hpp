@@ -1,19 +1,11 @@
-// Which levels move together. Order and floor are linear constraints on u = log sigma of the interior levels,
-//   c_0 = top - u_0,  c_j = u_{j-1} - u_j,  c_n = u_{n-1} - bottom,   each >= its least gap;
-// an active constraint ties its two neighbours, so the free motions are those of runs of tied levels.
+// Which levels move together: an active constraint (order.hpp) ties its two neighbours, so that the free motions are
+// those of runs of tied levels.
 #pragma once
 
 #include <Eigen/Core>
 #include <vector>
 
 namespace specsched {
-
-struct OrderConstraints {
-    double top;         // log of the first level
-    double bottom;      // log of the last level, of the floor, or -infinity
-    double gap;         // least difference of neighbouring logs
-    double bottom_gap;  // least difference to `bottom`: 0 for a floor
-};
 
 class Groups {
   public:
@@ -37,7 +29,12 @@ class Groups {
     Eigen::Index count_ = 0;
 };
 
-// Slack c_j - gap of every constraint, n + 1 of them.
-Eigen::VectorXd slacks(const OrderConstraints& order, const Eigen::VectorXd& u);
+// Largest violated condition of optimality, in units of `unit`: the force on a run of tied levels, or a multiplier that
+// is negative.
+double kkt_error(const Groups& groups, const Eigen::VectorXd& gradient, double unit);
+
+// What slopes are measured against: the sum of loss terms, or a millionth of the power where it is nearly 0.
+double error_unit(double sum, double power);
+double relative_error(double slope, double unit);
 
 }  // namespace specsched

@@ -19,7 +19,7 @@ constexpr double settled = 5e-3;  // share of the levels that an iteration still
 ArrayXXd loss_rates(const DesignProblem& p, const ArrayXd& lambda, const ArrayXd& u) {
     ArrayXXd rates(lambda.size(), u.size());
     const bool ddpm = p.sampler.dense && p.sampler.kernel == DenseSampler::ddpm;
-    const double last2 = p.sigma_last * p.sigma_last;
+    const double last2 = p.sigma_min * p.sigma_min;
     for (Index j = 0; j < u.size(); ++j) {
         const double x = std::exp(2.0 * u[j]);
         const ArrayXd t = 1.0 / (lambda + x);
@@ -37,7 +37,7 @@ ManyStepDensity::ManyStepDensity(const DesignProblem& p, double lowest_log) {
     const ArrayXd lambda = eigenvalues.max(1e-30);
     const ArrayXd shares = p.loss == Loss::w2 ? ArrayXd(weights * lambda) : ArrayXd(weights);
     weight_ = std::make_shared<const ArrayXd>((eigenvalues > 1e-30).select(shares, 0.0));
-    grid_ = ArrayXd::LinSpaced(grid_points, std::log(p.sigma_first), lowest_log);
+    grid_ = ArrayXd::LinSpaced(grid_points, std::log(p.sigma_max), lowest_log);
     rates_ = std::make_shared<const ArrayXXd>(loss_rates(p, lambda, grid_));
     density_ = ArrayXd::Constant(grid_points, 1.0);
     solve();

@@ -10,23 +10,14 @@ namespace {
 using Eigen::Index;
 using Eigen::VectorXd;
 
-constexpr double largest_step = 1.5;      // in log sigma: beyond it the quadratic model says nothing
-constexpr double keep_away = 0.9;         // share of the slack that one step may use up
-constexpr double snap = 1e-3;             // a blocking slack below this becomes an active constraint
-constexpr double closed = 1e-10;           // a slack below this counts as none
-constexpr double rounding = 1e-13;        // relative change of the sum that is lost in rounding
-
 class Search {
   public:
-    Search(Objective& objective, const OrderConstraints& order, VectorXd u, const MinimizeOptions& options,
+    Search(Objective& objective, const OrderConstraints& order, VectorXd u, const NewtonSettings& settings,
            const std::vector<Minimum>& known)
-        : objective_(objective), order_(order), options_(options), known_(known), power_(objective.power()) {
+        : objective_(objective), order_(order), settings_(settings), known_(known), power_(objective.power()) {
         result_.u = std::move(u);
-        result_.active.assign(static_cast<std::size_t>(result_.u.size()) + 1, 0);
         // A start on a constraint would otherwise be blocked by it at once.
-        const VectorXd slack = slacks(order_, result_.u);
-        for (Index j = 0; j <= result_.u.size() && result_.u.size() > 0; ++j)
-            if (slack[j] < closed) result_.active[static_cast<std::size_t>(j)] = 1;
+        result_.active = active_at(order_, result_.u, settings_.closed);
     }
 
     Minimum run() {
@@ -40,12 +31,12 @@ class Search {
             result_.status = MinimizeStatus::converged;
             return result_;
         }
-        for (; result_.iterations < options_.max_iterations; ++result_.iterations) {
-            if (options_.interrupted && options_.interrupted()) return finish(MinimizeStatus::stalled);
+        for (; result_.iterations < settings_.max_iterations; ++result_.iterations) {
+            if (interrupted()) return finish(MinimizeStatus::stalled);
             const Groups groups(result_.active);
             const double reduced = norm(groups.reduce(gradient_));
-            if (reduced <= options_.tolerance && !release(groups)) return finish(MinimizeStatus::converged);
-            if (reduced <= options_.tolerance) continue;
+            if (reduced <= settings_.tolerance && !release(groups)) return finish(MinimizeStatus::converged);
+            if (reduced <= settings_.tolerance) continue;
             const Outcome outcome = advance(groups);
             if (outcome == Outcome::moved) {
                 if (near_known()) return result_;
@@ -53,8 +44,8 @@ class Search {
             }
             // No further progress here; freeing a constraint may still help.
             if (release(groups)) continue;
-            return finish(reduced <= 1e3 * options_.tolerance ? MinimizeStatus::rounding_limit
-                                                              : MinimizeStatus::stalled);
+            return finish(reduced <= 1e3 * settings_.tolerance ? MinimizeStatus::rounding_limit
+                                                               : MinimizeStatus::stalled);
         }
         return finish(MinimizeStatus::iteration_limit);
     }
@@ -62,16 +53,16 @@ class Search {
   private:
     enum class Outcome { moved, stuck };
 
-    double unit() const { return std::max(result_.sum, 1e-6 * power_); }
-    double norm(const VectorXd& g) const { return relative(g.size() ? g.cwiseAbs().maxCoeff() : 0.0); }
-    // Without any power (no eigenvalue, no weight) a slope of 0 is what it should be.
-    double relative(double slope) const { return slope == 0.0 ? 0.0 : slope / unit(); }
+    bool interrupted() const {
+        const auto& asked = objective_.problem().settings.interrupted;
+        return asked && asked();
+    }
+    double unit() const { return error_unit(result_.sum, power_); }
+    double norm(const VectorXd& g) const { return relative_error(g.size() ? g.cwiseAbs().maxCoeff() : 0.0, unit()); }
 
     Minimum finish(MinimizeStatus status) {
-        const Groups groups(result_.active);
-        const VectorXd multipliers = groups.multipliers(gradient_);
-        result_.kkt_error = std::max(norm(groups.reduce(gradient_)), relative(-multipliers.minCoeff()));
-        if (status != MinimizeStatus::converged && result_.kkt_error <= options_.tolerance)
+        result_.kkt_error = kkt_error(Groups(result_.active), gradient_, unit());
+        if (status != MinimizeStatus::converged && result_.kkt_error <= settings_.tolerance)
             status = MinimizeStatus::converged;
         result_.status = status;
         return result_;
@@ -82,7 +73,7 @@ class Search {
         for (std::size_t j = 0; j < known_.size(); ++j) {
             const Minimum& other = known_[j];
             if (other.status != MinimizeStatus::converged || other.sum > result_.sum) continue;
-            if ((other.u - result_.u).cwiseAbs().maxCoeff() > options_.arrived) continue;
+            if ((other.u - result_.u).cwiseAbs().maxCoeff() > settings_.arrived) continue;
             const int iterations = result_.iterations + 1;
             result_ = other;
             result_.iterations = iterations;
@@ -96,7 +87,7 @@ class Search {
     bool release(const Groups& groups) {
         Index worst = 0;
         const double least = groups.multipliers(gradient_).minCoeff(&worst);
-        if (least >= -options_.tolerance * unit()) return false;
+        if (least >= -settings_.tolerance * unit()) return false;
         if (released_ >= 4 * static_cast<int>(result_.active.size())) return false;
         ++released_;
         result_.active[static_cast<std::size_t>(worst)] = 0;
@@ -108,7 +99,7 @@ class Search {
         objective_.curve(result_.u);
         const double least_damping = objective_.least_damping();
         VectorXd step, trial_gradient;
-        for (int attempt = 0; attempt < 40; ++attempt) {
+        for (int attempt = 0; attempt < settings_.attempts; ++attempt) {
             if (!objective_.newton_step(groups, gradient_, damping_, step)) {
                 damping_ = std::max(4.0 * damping_, least_damping);
                 continue;
@@ -116,17 +107,17 @@ class Search {
             const double slope = gradient_.dot(step);
             const double longest = step.cwiseAbs().maxCoeff();
             Index blocking = -1;
-            double share = std::min(1.0, longest > 0.0 ? largest_step / longest : 1.0);
+            double share = std::min(1.0, longest > 0.0 ? settings_.largest_step / longest : 1.0);
             share = shorten(step, share, blocking);
             const double curvature = -slope - damping_ * objective_.damped(step);  // step^T H step
             const double predicted = -(share * slope + 0.5 * share * share * curvature);
             const VectorXd trial = result_.u + share * step;
             const double sum = objective_.gradient(trial, trial_gradient);
-            const bool below_rounding = std::abs(predicted) <= rounding * std::max(result_.sum, 1e-12 * power_);
-            const bool better =
-                below_rounding ? norm(groups.reduce(trial_gradient)) < norm(groups.reduce(gradient_)) &&
-                                     sum <= result_.sum * (1.0 + 1e-12)
-                               : std::isfinite(sum) && sum < result_.sum - 1e-4 * predicted;
+            const bool below_rounding =
+                std::abs(predicted) <= settings_.rounding * std::max(result_.sum, 1e-12 * power_);
+            const bool better = below_rounding ? norm(groups.reduce(trial_gradient)) < norm(groups.reduce(gradient_)) &&
+                                                     sum <= result_.sum * (1.0 + 1e-12)
+                                               : std::isfinite(sum) && sum < result_.sum - 1e-4 * predicted;
             if (better && trial_gradient.allFinite()) {
                 const double ratio = predicted > 0.0 ? (result_.sum - sum) / predicted : 1.0;
                 if (ratio > 0.75) damping_ = damping_ / 8.0 < least_damping ? 0.0 : damping_ / 8.0;
@@ -151,7 +142,7 @@ class Search {
             if (result_.active[static_cast<std::size_t>(j)]) continue;
             const double change = (j > 0 ? step[j - 1] : 0.0) - (j < n ? step[j] : 0.0);
             if (change >= 0.0) continue;
-            const double most = keep_away * slack[j] / -change;
+            const double most = settings_.keep_away * slack[j] / -change;
             if (most < share) {
                 share = most;
                 blocking = j;
@@ -163,7 +154,7 @@ class Search {
     // Makes a nearly closed constraint active, moving the levels by what is left of the slack.
     void tie(Index j) {
         const double slack = slacks(order_, result_.u)[j];
-        if (slack > snap) return;
+        if (slack > settings_.snap) return;
         VectorXd moved = result_.u;
         const Index n = moved.size();
         std::vector<char> active = result_.active;
@@ -190,7 +181,7 @@ class Search {
 
     Objective& objective_;
     const OrderConstraints order_;
-    const MinimizeOptions options_;
+    const NewtonSettings settings_;
     const std::vector<Minimum>& known_;
     const double power_;
     Minimum result_;
@@ -212,9 +203,9 @@ const char* describe(MinimizeStatus status) {
     return "no further progress";
 }
 
-Minimum minimize(Objective& objective, const OrderConstraints& order, VectorXd u, const MinimizeOptions& options,
+Minimum minimize(Objective& objective, const OrderConstraints& order, VectorXd u, const NewtonSettings& settings,
                  const std::vector<Minimum>& known) {
-    return Search(objective, order, std::move(u), options, known).run();
+    return Search(objective, order, std::move(u), settings, known).run();
 }
 
 }  // namespace specsched

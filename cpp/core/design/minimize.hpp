@@ -1,18 +1,12 @@
 // Damped Newton with an active set for the order of the levels.
 #pragma once
 
-#include <functional>
+#include <vector>
 
 #include "core/design/objective.hpp"
+#include "core/design/order.hpp"
 
 namespace specsched {
-
-struct MinimizeOptions {
-    double tolerance = 1e-9;  // KKT error, relative to the loss
-    int max_iterations = 100;
-    double arrived = 0.02;    // in log sigma: this near to a known minimum, Newton would only repeat it
-    std::function<bool()> interrupted;  // asked between iterations: true ends the search; may be empty
-};
 
 // not_finite: the loss or its gradient is infinite or NaN where the search begins; then `sum` is infinite.
 enum class MinimizeStatus { converged, rounding_limit, iteration_limit, stalled, not_finite };
@@ -29,7 +23,7 @@ struct Minimum {
 };
 
 // From a feasible u (slacks >= 0). A search that comes close to one of the `known` minima ends there.
-Minimum minimize(Objective& objective, const OrderConstraints& order, Eigen::VectorXd u,
-                 const MinimizeOptions& options, const std::vector<Minimum>& known = {});
+Minimum minimize(Objective& objective, const OrderConstraints& order, Eigen::VectorXd u, const NewtonSettings& settings,
+                 const std::vector<Minimum>& known = {});
 
 }  // namespace specsched

@@ -11,7 +11,7 @@ double Objective::value(const Eigen::VectorXd& u) {
     ++evaluations;
     const Eigen::VectorXd sigma = levels(u);
     return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process, problem_.loss,
-                    nullptr, problem_.threads);
+                    nullptr, problem_.settings.threads);
 }
 
 double Objective::gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u) {
@@ -19,16 +19,16 @@ double Objective::gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u) {
     const Eigen::VectorXd sigma = levels(u);
     Eigen::VectorXd by_sigma(sigma.size());
     const double sum = loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process,
-                                problem_.loss, by_sigma.data(), problem_.threads);
+                                problem_.loss, by_sigma.data(), problem_.settings.threads);
     by_u = by_sigma.segment(1, u.size()).cwiseProduct(sigma.segment(1, u.size()));
     return sum;
 }
 
 Eigen::VectorXd Objective::levels(const Eigen::VectorXd& u) const {
     Eigen::VectorXd sigma(u.size() + 2);
-    sigma[0] = problem_.sigma_first;
+    sigma[0] = problem_.sigma_max;
     for (Eigen::Index k = 0; k < u.size(); ++k) sigma[k + 1] = std::exp(u[k]);
-    sigma[u.size() + 1] = problem_.sigma_last;
+    sigma[u.size() + 1] = problem_.sigma_min;
     return sigma;
 }
 

@@ -5,19 +5,9 @@
 #include <memory>
 
 #include "core/design/groups.hpp"
-#include "core/sampler.hpp"
+#include "core/design/problem.hpp"
 
 namespace specsched {
-
-struct DesignProblem {
-    SpectrumView nodes;
-    Sampler sampler;
-    Process process;
-    Loss loss;
-    double sigma_first;
-    double sigma_last;  // may be 0
-    int threads;
-};
 
 class Objective {
   public:
@@ -45,7 +35,7 @@ class Objective {
 
   protected:
     Eigen::VectorXd levels(const Eigen::VectorXd& u) const;  // the S + 1 sigmas
-    static double least_share(Eigen::Index levels);          // of a typical curvature, that damping by the identity adds
+    static double least_share(Eigen::Index levels);  // of a typical curvature, that damping by the identity adds
     DesignProblem problem_;
 };
 

@@ -17,7 +17,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr Index few_levels = 32;       // up to here damping by the identity finds the way
 constexpr double least_spring = 1e-3;  // share of their stiffness below which the springs have no effect
 
 constexpr double weak = 1e-6;          // next to 1: rows of the low-rank part that hardly change a Newton step
@@ -52,7 +51,7 @@ struct Response {
 Response respond(const DesignProblem& p, const VectorXd& gain, const VectorXd& variance) {
     using Inner = Dual<double, 1>;
     using D = Dual<Inner, 1>;
-    const Ends<double> ends(p.process, p.sigma_first, p.sigma_last);
+    const Ends<double> ends(p.process, p.sigma_max, p.sigma_min);
     const bool ddim = p.sampler.kernel == DenseSampler::ddim;
     Response out{VectorXd(p.nodes.size), VectorXd(p.nodes.size)};
     with_loss(p.loss, [&](auto l) {
@@ -75,9 +74,8 @@ Response respond(const DesignProblem& p, const VectorXd& gain, const VectorXd& v
                 m.excess = theta + Inner(variance[i] - lambda);
                 m.mean_error = D(Inner(gain[i] * ends.scale + ends.lost));
             }
-            const D term = loss_term<decltype(l)::value, D, Inner>(Inner(lambda), Inner(std::sqrt(lambda)),
-                                                                   Inner(p.nodes.weights[i]),
-                                                                   Inner(p.nodes.mean_power[i]), m);
+            const D term = loss_term<decltype(l)::value, D, Inner>(
+                Inner(lambda), Inner(std::sqrt(lambda)), Inner(p.nodes.weights[i]), Inner(p.nodes.mean_power[i]), m);
             out.slope[i] = term.d[0].value;
             out.bend[i] = term.d[0].d[0];
         }
@@ -147,7 +145,8 @@ void PairwiseObjective::curve(const VectorXd& u) {
     const Index n = u.size(), nodes = p.nodes.size;
     const VectorXd sigma = levels(u);
     VectorXd gain(nodes), variance(nodes);
-    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, {gain.data(), variance.data()}, p.threads);
+    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, {gain.data(), variance.data()},
+             p.settings.threads);
     const Response response = respond(p, gain, variance);
     bend_ = response.bend;
     differentiate(sigma, response.slope);
@@ -165,7 +164,7 @@ void PairwiseObjective::differentiate(const VectorXd& sigma, const VectorXd& slo
     jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
     diagonal_.setZero(n);
     off_diagonal_.setZero(n > 0 ? n - 1 : 0);
-    stiffness_.setZero(n > few_levels ? n + 1 : 0);
+    stiffness_.setZero(n > problem_.settings.many_levels ? n + 1 : 0);
     if (problem_.sampler.kernel == DenseSampler::ddim)
         differentiate_ddim(sigma, slope.array(), lambda);
     else
@@ -200,7 +199,7 @@ void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const ArrayXd&
 
 void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
     const Index n = sigma.size() - 2, nodes = lambda.size();
-    const double scale = signal_scale(problem_.process, problem_.sigma_last), last = problem_.sigma_last;
+    const double scale = signal_scale(problem_.process, problem_.sigma_min), last = problem_.sigma_min;
     const ArrayXd factor = -(scale * scale) * (lambda + last * last).square() * lambda;
     const ArrayXd root = bend_.array().abs().sqrt();
     const VectorXd steepness = slope.cwiseAbs();
@@ -240,8 +239,8 @@ PairwiseObjective::Tridiagonal PairwiseObjective::damped_tridiagonal(double damp
     if (!stiffness_.size()) {
         t.diagonal.array() += damping;
     } else {
-        t.diagonal.array() += damping * (stiffness_.head(n) + stiffness_.tail(n)).array() +
-                              damping * least_share(n) * scale_;
+        t.diagonal.array() +=
+            damping * (stiffness_.head(n) + stiffness_.tail(n)).array() + damping * least_share(n) * scale_;
         t.off_diagonal -= damping * stiffness_.segment(1, n - 1);
     }
     return t;

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
+from .._support.values import ByValue
 from .._support.codes import ProcessName
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
@@ -39,7 +40,7 @@ class Trace(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Transfer:
+class Transfer(ByValue):
     """The linear map from the start x_S and the data mean to the output, per eigenvalue.
 
     The output is Gaussian with mean ``mean_gain * mu`` and variance ``variance`` (Theorem 3.5 of Benita, Elad & Keshet,

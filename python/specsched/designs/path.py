@@ -116,7 +116,7 @@ def _better(task: Task, known: Outcome, warm: list[Schedule]) -> Outcome:
     found = solve(task, warm)
     objective = task.objective
     gains = objective(found.sigmas) < objective(known.sigmas) * (1.0 - LEAST_GAIN)
-    return found if gains and task.problem.allows(found.sigmas) else known
+    return found if gains and task.problem.core.admits(found.sigmas) else known
 
 
 def _warm(count: int, outcomes: dict[int, Outcome]) -> list[Schedule]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,22 +96,27 @@ class Problem:
             "(spectrum.scaled), or move the ends"
         )
 
-    def loss_of_nodes(self, sigmas: FloatArray) -> float:
-        """Loss of the levels on the compressed spectrum."""
-        return _core.evaluate(*self._arguments(sigmas))
-
-    def losses_of_nodes(self, rows: FloatArray) -> FloatArray:
-        """Losses of many schedules, one per row, on the compressed spectrum."""
-        return _core.evaluate_many(*self._arguments(np.ascontiguousarray(rows)))
-
-    def value_and_grad(self, sigmas: FloatArray) -> tuple[float, FloatArray]:
-        """Loss and gradient by the levels on the compressed spectrum."""
-        return _core.value_and_grad(*self._arguments(sigmas))
-
-    def value_and_grad_eta(self, sigmas: FloatArray, eta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Loss and gradient by the levels and by the eta of each step, on the compressed spectrum."""
-        core = _core.with_eta_steps(self.sampler.core_for(self.denoiser_error), np.ascontiguousarray(eta))
-        return _core.value_and_grad_eta(*self._arguments(sigmas, core))
+    @cached_property
+    def core(self) -> _core.DesignProblem:
+        """The problem as the compiled core has it: losses, order, conditions of optimality and the search."""
+        nodes = self.nodes
+        return _core.DesignProblem(
+            eigenvalues=nodes.eigenvalues,
+            weights=nodes.weights,
+            mean_power=nodes.mean_power,
+            sampler=self.sampler.core_for(self.denoiser_error),
+            process=codes.process_code(self.process),
+            loss=codes.loss_code(self.loss),
+            steps=self.steps,
+            sigma_max=self.sigma_max,
+            sigma_min=self.sigma_min,
+            sigma_floor=self.sigma_floor,
+            min_ratio=self.min_ratio,
+            required_ratio=self.min_ratio if self.ratio_given else 1.0,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            threads=self.threads,
+        )
 
     def loss_of(self, spectrum: Spectrum, schedule: Schedule) -> float:
         """What is reported: loss on a full spectrum with the exact denoiser."""
@@ -123,10 +128,6 @@ class Problem:
             loss=self.loss,
             threads=self.threads if len(spectrum) * self.steps > SERIAL_WORK else 1,
         )
-
-    def exact(self) -> Problem:
-        """The same problem for the exact denoiser, whose losses are reported."""
-        return replace(self, denoiser_error=0.0) if self.denoiser_error else self
 
     def for_ddim(self) -> Problem | None:
         """The same problem for plain DDIM, or None if it is that already."""
@@ -142,28 +143,6 @@ class Problem:
         nodes = design_nodes(spectrum, self.steps, self.sampler)
         return replace(self, spectra=(spectrum,), full=spectrum, nodes=nodes)
 
-    def allows(self, sigmas: FloatArray) -> bool:
-        """Whether levels with the right ends meet the floor and the least ratio."""
-        levels = sigmas[:-1] if self.sigma_min == 0.0 else sigmas
-        near = 1.0 - 1e-12
-        least = self.min_ratio if self.ratio_given else 1.0
-        return bool(
-            (levels[:-1] / levels[1:] >= least * near).all() and levels[-1] >= self.sigma_floor * near
-        )
-
-    def _arguments(self, sigmas: FloatArray, core: _core.Sampler | None = None) -> tuple[Any, ...]:
-        nodes = self.nodes
-        return (
-            nodes.eigenvalues,
-            nodes.weights,
-            nodes.mean_power,
-            sigmas,
-            core or self.sampler.core_for(self.denoiser_error),
-            codes.process_code(self.process),
-            codes.loss_code(self.loss),
-            self.threads,
-        )
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -177,11 +156,15 @@ class Objective:
         return cls(tuple(problem.parts()) if worst else (problem,))
 
     def __call__(self, sigmas: FloatArray) -> float:
-        return max(part.loss_of_nodes(sigmas) for part in self.parts)
+        return max(part.core.loss(sigmas) for part in self.parts)
 
     def many(self, rows: FloatArray) -> FloatArray:
         """The objective of each row of levels."""
-        return np.asarray(np.max([part.losses_of_nodes(rows) for part in self.parts], axis=0))
+        return np.asarray(np.max([part.core.losses(rows) for part in self.parts], axis=0))
+
+    def reported(self, rows: FloatArray) -> FloatArray:
+        """The same for an exact denoiser: what is reported."""
+        return np.asarray(np.max([part.core.reported_losses(rows) for part in self.parts], axis=0))
 
 
 @dataclass(frozen=True)
@@ -195,7 +178,7 @@ class Outcome:
     success: bool
     message: str
     start_losses: FloatArray | None = None
-    """Losses of the starts on the compressed spectrum, where the method had to find them anyway."""
+    """Reported losses of the starts on the compressed spectrum, where the method had to find them anyway."""
 
 
 def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> Problem:
@@ -205,11 +188,9 @@ def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> P
     codes.process_code(options.process)
     high, low, floor = _ends(options)
     ratio = _least_ratio(options.min_ratio, solver, count, high, low or floor)
-    _check_room(ratio, count, high, low, floor)
     full = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
     loss_of(options.loss, full)
-    _check_ends(solver, high, low, count)
-    return Problem(
+    problem = Problem(
         spectra=tuple(spectra),
         full=full,
         nodes=design_nodes(full, count, solver),
@@ -227,6 +208,9 @@ def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> P
         max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
         threads=checks.integer("threads", options.threads, minimum=0, maximum=4096),
     )
+    problem.core  # noqa: B018  the core knows which ends, floors and ratios go together, and says what is wrong
+    _check_ends(solver, high, low, count)
+    return problem
 
 
 def as_spectra(spectrum: Any) -> tuple[Spectrum, ...]:
@@ -265,31 +249,8 @@ def _ends(options: Options) -> tuple[float, float, float]:
         else checks.level("sigma_max", options.sigma_max)
     )
     low = checks.real("sigma_min", options.sigma_min, minimum=0.0)
-    if low > 0.0:
-        checks.level("sigma_min", low)
-    if low >= high:
-        raise ValueError(
-            f"sigma_min must be less than sigma_max, got sigma_min={low:g} and sigma_max={high:g}"
-        )
-    given = options.sigma_floor
-    floor = 0.0 if given is None else checks.level("sigma_floor", given)
-    if floor and low > 0.0:
-        raise ValueError(
-            f"sigma_floor applies to schedules that end at 0; sigma_min is {low:g}: give one of the two"
-        )
-    if floor >= high:
-        raise ValueError(f"sigma_floor must be less than sigma_max, got {floor:g} and {high:g}")
+    floor = 0.0 if options.sigma_floor is None else checks.level("sigma_floor", options.sigma_floor)
     return high, low, floor
-
-
-def _check_room(ratio: float, count: int, high: float, low: float, floor: float) -> None:
-    bottom = low or floor
-    intervals = count if low else count - 1
-    if ratio > 1.0 and bottom and ratio**intervals > high / bottom:
-        raise ValueError(
-            f"min_ratio={ratio:g} leaves no room for {count} steps between {high:g} and {bottom:g}; "
-            f"it may be at most {(high / bottom) ** (1.0 / max(intervals, 1)):g}"
-        )
 
 
 def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
@@ -298,7 +259,7 @@ def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: f
         return checks.real("min_ratio", given, minimum=1.0)
     if not solver.multistep:
         return 1.0
-    return min(SAFE_RATIO, float((high / (bottom or 1e-4 * high)) ** (0.25 / count)))
+    return max(1.0, min(SAFE_RATIO, float((high / (bottom or 1e-4 * high)) ** (0.25 / count))))
 
 
 def _denoiser_error(given: Any, solver: Sampler) -> float:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from .._support.checks import FloatArray
 from .._support.codes import LOSS_TITLES
+from .._support.values import ByValue
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class Design(ByValue):
     """A designed schedule, its loss, and how it compares.
 
     Attributes

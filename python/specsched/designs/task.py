@@ -75,7 +75,9 @@ def solve(task: Task, starts: list[Schedule]) -> Outcome:
     outcome = task.search(task.problem, starts)
     if task.worst:
         outcome = worst_case.minimise(task.problem, outcome.sigmas)
-    return _never_worse(task.problem, outcome, starts, task.objective)
+    elif task.search is newton.minimise:  # the core keeps the promise itself
+        return outcome
+    return _never_worse(task, outcome, starts)
 
 
 def present(
@@ -89,7 +91,7 @@ def present(
 
     `known` are the losses of the starts on the compressed spectrum, where they have been found; the rivals come first.
     """
-    of_rivals = None if known is None or task.problem.denoiser_error else known[: len(rivals)]
+    of_rivals = None if known is None else known[: len(rivals)]
     found = _report(task, outcome, rivals, of_rivals)
     if task.grid:
         found = _on_grid(task, task.grid, found, starts)
@@ -105,24 +107,21 @@ def present(
     )
 
 
-def _never_worse(problem: Problem, outcome: Outcome, starts: list[Schedule], objective: Objective) -> Outcome:
+def _never_worse(task: Task, outcome: Outcome, starts: list[Schedule]) -> Outcome:
     """The promise: what the search found, or a start that is better (and meets floor and least ratio)."""
-    value = objective(outcome.sigmas)
-    losses = outcome.start_losses
-    if losses is None:
-        losses = objective.many(_rows(starts, problem.steps))
-    # Usually none is better, and then none needs to be looked at.
-    better = (starts[i] for i in np.argsort(losses, kind="stable") if losses[i] < value)
-    best = next((start for start in better if problem.allows(start.sigmas)), None)
-    if best is None:
+    problem, objective = task.problem, task.objective
+    rows = _rows(starts, problem.steps)
+    index = problem.core.better_start(objective(outcome.sigmas), objective.many(rows), rows)
+    if index < 0:
         return outcome
-    error = slsqp.kkt_error(problem, np.log(best.sigmas[1:-1])) if len(objective.parts) == 1 else np.inf
-    message = f"{outcome.message}; the start {best.name!r} is better and is returned"
+    best = starts[index]
+    error = np.inf if task.worst else problem.core.kkt_error(best.sigmas)
+    message = outcome.message + newton.better_start(best)
     return Outcome(best.sigmas, error, outcome.nit, outcome.nfev, error <= problem.tol, message)
 
 
 def _slsqp(problem: Problem, starts: list[Schedule]) -> Outcome:
-    best = min(starts, key=lambda start: problem.loss_of_nodes(start.sigmas))
+    best = min(starts, key=lambda start: problem.core.loss(start.sigmas))
     return slsqp.minimise(problem, starts[-1].sigmas if starts[-1].name == "init" else best.sigmas)
 
 
@@ -140,8 +139,7 @@ def _report(
     schedule = Schedule(outcome.sigmas, name=f"designed for {problem.sampler.name}")
     value, each = _losses(problem, schedule, task.worst)
     if of_rivals is None:
-        exact = Objective.of(problem.exact(), task.worst)
-        of_rivals = exact.many(_rows(rivals.values(), problem.steps))
+        of_rivals = task.objective.reported(_rows(rivals.values(), problem.steps))
     return Design(
         schedule=schedule,
         loss=value,
@@ -175,12 +173,13 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
     problem, worst, objective = task.problem, task.worst, task.objective
     candidates = [free.schedule.sigmas, *(start.sigmas for start in starts)]
     outcome = on_timesteps.minimise(problem, grid, objective, candidates)
-    search = on_timesteps.Exchange(problem, grid, Objective.of(problem.exact(), worst))
+    search = on_timesteps.Exchange(problem, grid, objective)
     rivals: dict[str, Schedule] = {}
     for name, rival in free.baseline_schedules.items():
         row = search.round(rival.sigmas)
         if row is not None:
             rivals[name] = Schedule(search.levels(row[None])[0], name=name)
+    of_rivals = objective.reported(_rows(rivals.values(), problem.steps))
     levels: FloatArray = search.levels(outcome.timesteps[None])[0]
     schedule = Schedule(levels, name=free.schedule.name)
     value, each = _losses(problem, schedule, worst)
@@ -193,7 +192,7 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
         schedule=schedule,
         loss=value,
         losses=each,
-        baselines={name: search.objective(rival.sigmas) for name, rival in rivals.items()},
+        baselines=dict(zip(rivals, of_rivals.tolist(), strict=True)),
         baseline_schedules=rivals,
         success=outcome.success,
         message=outcome.message,
@@ -209,4 +208,4 @@ def _polished(task: Task, start: Schedule) -> Schedule:
     """A continuous design from levels that the search between the ends has missed; never worse than they are."""
     minimise = worst_case.minimise if task.worst else slsqp.minimise
     outcome = minimise(task.problem, start.sigmas)
-    return Schedule(_never_worse(task.problem, outcome, [start], task.objective).sigmas)
+    return Schedule(_never_worse(task, outcome, [start]).sigmas)

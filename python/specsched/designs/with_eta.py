@@ -175,7 +175,7 @@ def _joint(task: Task, first: Candidate, per_step: bool, most: float) -> tuple[S
     """SLSQP in (log levels, eta) from a nested design: the sampler with its eta, and the levels."""
     problem, (_, sampler, outcome) = task.problem, first
     n, count = problem.steps - 1, (problem.steps if per_step else 1)
-    matrix, bound = slsqp.order_constraints(problem)
+    matrix, bound = problem.core.constraints()
     wide = np.hstack([matrix, np.zeros((len(matrix), count))])
     constraint: dict[str, Any] = {
         "type": "ineq",
@@ -192,7 +192,7 @@ def _joint(task: Task, first: Candidate, per_step: bool, most: float) -> tuple[S
     )
     u, eta = np.asarray(result.x[:n], dtype=np.float64), np.clip(result.x[n:], 0.0, most)
     if n and (matrix @ u < bound).any():
-        u = slsqp.repair(u, problem)
+        u = problem.core.repair(u)
     levels = Schedule(slsqp.levels(problem, u), name="joint search")
     return _at(sampler, _tidy(eta, per_step, most, problem.sigma_min)), levels
 
@@ -205,7 +205,7 @@ def _value_and_grad(
     def value_and_grad(x: FloatArray) -> tuple[float, FloatArray]:
         sigmas = slsqp.levels(problem, x[:n])
         eta = x[n:] if per_step else np.full(problem.steps, x[n])
-        value, by_sigma, by_eta = problem.value_and_grad_eta(sigmas, np.maximum(eta, 0.0))
+        value, by_sigma, by_eta = problem.core.value_and_grad_eta(sigmas, np.maximum(eta, 0.0))
         slope = by_eta if per_step else np.array([by_eta.sum()])
         return value / scale, np.append(by_sigma[1:-1] * sigmas[1:-1], slope) / scale
 

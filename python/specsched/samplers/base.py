@@ -86,12 +86,16 @@ class Sampler:
         """Handle of the compiled core for a denoiser with this relative white error."""
         return self.core if denoiser_error == 0.0 else _core_with_error(self, denoiser_error)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The core's handle stays behind: it is made anew where it is needed.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def _make_core(self, error: float) -> _core.Sampler:
         if self.eta_steps is None:
             return _core.Sampler(self.name, self.options, error)
         for eta in {min(self.eta_steps), max(self.eta_steps)}:  # the core checks the range of one eta
             core = _core.Sampler(self.name, {**self.options, "eta": eta}, error)
-        return _core.with_eta_steps(core, np.array(self.eta_steps))
+        return core.with_eta_steps(np.array(self.eta_steps))
 
 
 @lru_cache(maxsize=128)

@@ -5,42 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _core
-from ..._support import codes
 from ...schedules.schedule import Schedule
 from ..problem import Outcome, Problem
 
-DESIGN_STARTS = 6
-"""How many starts a design follows to the end."""
-
 
 def minimise(problem: Problem, starts: list[Schedule]) -> Outcome:
-    nodes = problem.nodes
-    found = _core.design(
-        nodes.eigenvalues,
-        nodes.weights,
-        nodes.mean_power,
-        problem.sampler.core_for(problem.denoiser_error),
-        codes.process_code(problem.process),
-        codes.loss_code(problem.loss),
-        problem.steps,
-        problem.sigma_max,
-        problem.sigma_min,
-        problem.sigma_floor,
-        problem.min_ratio,
-        np.array([start.sigmas for start in starts]).reshape(len(starts), problem.steps + 1),
-        problem.tol,
-        problem.max_iter,
-        DESIGN_STARTS,
-        problem.threads,
-    )
-    if not found["finite"]:
+    """The best levels found from these starts, none of which is better."""
+    rows = np.array([start.sigmas for start in starts]).reshape(len(starts), problem.steps + 1)
+    found = problem.core.design(rows)
+    if found.status == _core.DesignStatus.not_finite:
         raise problem.no_finite_loss()
+    message = found.message
+    if found.returned_start >= 0:
+        message += better_start(starts[found.returned_start])
     return Outcome(
-        found["sigmas"],
-        found["kkt_error"],
-        found["iterations"],
-        found["evaluations"],
-        found["converged"],
-        found["status"],
-        np.array(found["start_losses"]),
+        found.sigmas,
+        found.kkt_error,
+        found.iterations,
+        found.evaluations,
+        found.kkt_error <= problem.tol,
+        message,
+        found.start_losses,
     )
+
+
+def better_start(start: Schedule) -> str:
+    """What the message of a search says that did not find anything better than this start."""
+    return f"; the start {start.name!r} is better and is returned"

@@ -18,9 +18,9 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
     relative 1e-6 of the worst, which sum to 1, together with those of the active order constraints.
     """
     parts = problem.parts()
-    matrix, bound = slsqp.order_constraints(problem)
+    matrix, bound = problem.core.constraints()
     n = problem.steps - 1
-    scale = max(part.loss_of_nodes(start) for part in parts) or 1.0
+    scale = max(part.core.loss(start) for part in parts) or 1.0
     if not np.isfinite(scale):
         raise problem.no_finite_loss()
     count = 0
@@ -29,7 +29,7 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
         nonlocal count
         count += 1
         sigmas = slsqp.levels(problem, x[:n])
-        pairs = [part.value_and_grad(sigmas) for part in parts]
+        pairs = [part.core.value_and_grad(sigmas) for part in parts]
         values = np.array([value for value, _ in pairs]) / scale
         slopes = np.array([grad[1:-1] * sigmas[1:-1] for _, grad in pairs]) / scale
         return slsqp.finite(values), slsqp.finite(slopes)
@@ -55,31 +55,36 @@ def minimise(problem: Problem, start: FloatArray) -> Outcome:
     )
     u = np.asarray(found.x[:n], dtype=np.float64)
     if (matrix @ u < bound).any():
-        u = slsqp.repair(u, problem)
-    values, slopes = losses(u)
+        u = problem.core.repair(u)
+    values = losses(u)[0]
     if values.max() > losses(first)[0].max():
         u = first[:n]
-        values, slopes = losses(u)
-    error = _kkt_error(values, slopes, matrix, matrix @ u - bound)
+        values = losses(u)[0]
+    sigmas = slsqp.levels(problem, u)
+    error = _kkt_error(problem, parts, sigmas, values, matrix[matrix @ u - bound < 1e-7])
     good = error <= max(problem.tol, 1e-5)
     message = "converged" if good else f"SLSQP: {found.message}"
-    return Outcome(slsqp.levels(problem, u), error, int(found.nit), count, good, message)
+    return Outcome(sigmas, error, int(found.nit), count, good, message)
 
 
-def _kkt_error(values: FloatArray, slopes: FloatArray, matrix: FloatArray, slack: FloatArray) -> float:
+def _kkt_error(
+    problem: Problem, parts: list[Problem], sigmas: FloatArray, losses: FloatArray, active: FloatArray
+) -> float:
+    """That of the losses within a relative 1e-6 of the worst, shared as optimality would have it."""
     from scipy.optimize import nnls
 
-    worst = values >= values.max() * (1.0 - 1e-6)
-    active = matrix[slack < 1e-7]
-    # Unknowns: multipliers of the worst losses (their sum is 1: a heavily weighted row) and of the order.
+    worst = losses >= losses.max() * (1.0 - 1e-6)
+    slopes = np.array(
+        [part.core.relative_gradient(sigmas) for part, bad in zip(parts, worst, strict=True) if bad]
+    )
+    by_log = slopes[:, 1:-1] * sigmas[1:-1]
+    # Unknowns: shares of the worst losses (their sum is 1: a heavily weighted row) and forces of the order.
     heavy = 1e3
     system = np.vstack(
         [
-            np.hstack([slopes[worst].T, -active.T]),
-            np.append(np.full(int(worst.sum()), heavy), np.zeros(len(active)))[None, :],
+            np.hstack([by_log.T, -active.T]),
+            np.append(np.full(len(slopes), heavy), np.zeros(len(active)))[None, :],
         ]
     )
-    target = np.append(np.zeros(slopes.shape[1]), heavy)
-    multipliers, _ = nnls(system, target)
-    residual = system @ multipliers - target
-    return slsqp.relative(float(np.abs(residual[:-1]).max()), float(values.max()))
+    shares, _ = nnls(system, np.append(np.zeros(by_log.shape[1]), heavy))
+    return problem.core.kkt_error(sigmas, shares[: len(slopes)] @ slopes)

@@ -14,17 +14,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import _core
-from ..._support import codes
 from ..._support.checks import FloatArray, read_only
 from ...analysis.losses import loss_of
 from ...samplers import as_sampler
 from ...schedules import baselines
 from ...schedules.schedule import Schedule
 from ...spectra.spectrum import Spectrum
-from ..methods.newton import DESIGN_STARTS
 from ..problem import Options, Problem, make_problem
 from ..single import design
 from .result import Outcome
@@ -151,60 +148,27 @@ def _together(problems: list[Problem], threads: int) -> list[Outcome | None]:
     first = problems[0]
     names, starts = _heuristics(first.steps, first.sigma_max, first.sigma_min, first.sigma_floor)
     own = np.empty((len(problems), 0, first.steps + 1))
-    plain = first.for_ddim()
-    if plain is not None:
+    plain = [rival for problem in problems if (rival := problem.for_ddim())]
+    if plain:
         names = (*names, "ddim_designed")
-        rivals = _found(problems, plain, starts, own, threads)
-        if any(rival["error"] for rival in rivals):
+        rivals = _core.design_many([rival.core for rival in plain], starts, own, threads)
+        if any(error for _, error in rivals):
             return [None] * len(problems)
-        own = np.array([[rival["sigmas"]] for rival in rivals])
-    usable = [first.allows(row) for row in starts]
-    outcomes: list[Outcome | None] = []
-    for k, found in enumerate(_found(problems, first, starts, own, threads)):
-        allowed = np.array([*usable, *(first.allows(row) for row in own[k])])
-        outcomes.append(_outcome(problems[k], found, names) if _is_clear(found, allowed) else None)
-    return outcomes
+        own = np.array([[rival.sigmas] for rival, _ in rivals])
+    found = _core.design_many([problem.core for problem in problems], starts, own, threads)
+    return [
+        None if error else _outcome(problem, result, names)
+        for problem, (result, error) in zip(problems, found, strict=True)
+    ]
 
 
-def _is_clear(found: _core._FoundOne, allowed: NDArray[np.bool_]) -> bool:
-    """Whether the core found levels that are better than every start by more than rounding."""
-    if found["error"]:
-        return False
-    best = np.min(found["start_sums"], where=allowed, initial=np.inf)
-    return bool(found["sum"] <= best * (1.0 - 1e-12))
-
-
-def _found(
-    problems: list[Problem], problem: Problem, starts: FloatArray, own: FloatArray, threads: int
-) -> list[_core._FoundOne]:
-    """What the core finds for the spectra of `problems`, all else being that of `problem`."""
-    nodes = [each.nodes for each in problems]
-    return _core.design_many(
-        [(n.eigenvalues, n.weights, n.mean_power) for n in nodes],
-        problem.sampler.core_for(problem.denoiser_error),
-        problem.sampler.core,
-        codes.process_code(problem.process),
-        codes.loss_code(problem.loss),
-        problem.steps,
-        problem.sigma_max,
-        problem.sigma_min,
-        problem.sigma_floor,
-        problem.min_ratio,
-        starts,
-        own,
-        problem.tol,
-        problem.max_iter,
-        DESIGN_STARTS,
-        threads,
-    )
-
-
-def _outcome(problem: Problem, found: _core._FoundOne, names: tuple[str, ...]) -> Outcome:
-    best = int(np.argmin(found["start_losses"]))
-    sigmas = read_only(found["sigmas"])
-    loss = found["loss"] if problem.full is problem.nodes else problem.loss_of(problem.full, Schedule(sigmas))
+def _outcome(problem: Problem, found: _core.DesignResult, names: tuple[str, ...]) -> Outcome:
+    losses = found.start_losses
+    best = int(np.argmin(losses))
+    sigmas = read_only(found.sigmas)
+    loss = found.loss if problem.full is problem.nodes else problem.loss_of(problem.full, Schedule(sigmas))
     return Outcome(
-        loss, found["converged"], found["kkt_error"], names[best], float(found["start_losses"][best]), sigmas
+        loss, found.kkt_error <= problem.tol, found.kkt_error, names[best], float(losses[best]), sigmas
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._support.checks import FloatArray
+from ..._support.values import ByValue
 from ...schedules.schedule import Schedule
 
 _SHOWN_FAILURES = 5
@@ -29,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ScanResult:
+class ScanResult(ByValue):
     """Designs of many problems, in the order of the problems (of a product: the last axis runs fastest).
 
     Attributes

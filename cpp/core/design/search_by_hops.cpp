@@ -1,23 +1,16 @@
-#include "core/design/global_search.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
+
+#include "core/design/search.hpp"
 
 namespace specsched {
 namespace {
 
 using Eigen::Index;
 using Eigen::VectorXd;
-
-constexpr int explore_iterations = 20;
-constexpr std::size_t followed = 2;     // explored starts that are followed to the end
-constexpr double hop_size = 0.8;        // standard deviation of a jitter, as a share of the gap to the neighbours
-constexpr Index few_levels = 6;         // up to here the far drop is tried
-constexpr Index many_levels = 12;       // beyond it the minima differ little and each hop costs more
-constexpr double drop = 10.0;           // in log sigma
-constexpr double worth_following = 1.05;  // a hop that comes this near to the best after exploring is followed
 
 // A small generator of its own, so that designs are the same on every platform (SplitMix64, public domain).
 class Generator {
@@ -39,28 +32,21 @@ class Generator {
     std::uint64_t state_ = 20250200180ull;
 };
 
-// The nearest levels inside the constraints, with a little room; sorted, so that the order holds.
-VectorXd inside(VectorXd moved, const OrderConstraints& order, const VectorXd& otherwise) {
-    const Index n = moved.size();
-    std::sort(moved.data(), moved.data() + n, std::greater<double>());
-    const double gap = order.gap + 1e-6;
-    moved[0] = std::min(moved[0], order.top - gap);
-    for (Index k = 1; k < n; ++k) moved[k] = std::min(moved[k], moved[k - 1] - gap);
-    if (std::isfinite(order.bottom)) {
-        double least = order.bottom + order.bottom_gap + 1e-6;
-        for (Index k = n - 1; k >= 0; --k, least += gap) moved[k] = std::max(moved[k], least);
-    }
+// Sorted, so that the order holds, and inside the constraints with a little room.
+VectorXd inside(VectorXd moved, const OrderConstraints& order, const VectorXd& otherwise, double off) {
+    std::sort(moved.data(), moved.data() + moved.size(), std::greater<double>());
+    moved = repaired(std::move(moved), order, off);
     return moved[0] < order.top - order.gap ? moved : otherwise;
 }
 
 // Every log-level by about the room it has.
-VectorXd jitter(const VectorXd& u, const OrderConstraints& order, Generator& random) {
+VectorXd jitter(const VectorXd& u, const OrderConstraints& order, double size, Generator& random) {
     const Index n = u.size();
     VectorXd moved = u;
     for (Index k = 0; k < n; ++k) {
         const double above = (k ? u[k - 1] : order.top) - u[k];
         const double below = k + 1 < n ? u[k] - u[k + 1] : std::isfinite(order.bottom) ? u[k] - order.bottom : above;
-        moved[k] += hop_size * random.normal() * std::min(0.5 * (above + below), 1.0);
+        moved[k] += size * random.normal() * std::min(0.5 * (above + below), 1.0);
     }
     return moved;
 }
@@ -106,7 +92,7 @@ VectorXd without_first(const VectorXd& u) { return spread(u.tail(u.size() - 1), 
 
 // With a free end: the last level far below the others, which share the room of one more. There it does nothing but
 // set the weight of the extrapolation, which pays when the steps are few.
-VectorXd dropped(const VectorXd& u) {
+VectorXd dropped(const VectorXd& u, double drop) {
     const Index n = u.size();
     VectorXd moved(n);
     moved.head(n - 1) = spread(u, n - 1);
@@ -114,63 +100,73 @@ VectorXd dropped(const VectorXd& u) {
     return moved;
 }
 
-bool drops(const VectorXd& u, const OrderConstraints& order) {
-    return u.size() > 1 && u.size() <= few_levels && !std::isfinite(order.bottom);
-}
-
-VectorXd hop(int count, const VectorXd& u, const OrderConstraints& order, Generator& random) {
-    if (count == 0 && u.size() > 1) return inside(without_first(u), order, u);
-    switch (count % 3) {
-        case 0: return inside(relocate(u, order, random), order, u);
-        case 1: return inside(wave(u, random), order, u);
-        default: return inside(jitter(u, order, random), order, u);
-    }
-}
-
-class GlobalSearch {
+class HopSearch {
   public:
-    GlobalSearch(Objective& objective, const OrderConstraints& order, const DesignOptions& options)
-        : objective_(objective), order_(order), options_(options), brief_(options.minimize) {
-        brief_.max_iterations = std::min(explore_iterations, options.minimize.max_iterations);
+    HopSearch(Objective& objective, const OrderConstraints& order)
+        : objective_(objective), order_(order), settings_(objective.problem().settings), brief_(settings_.newton) {
+        brief_.max_iterations = std::min(settings_.hops.explore_iterations, settings_.newton.max_iterations);
         best_.minimum.sum = std::numeric_limits<double>::infinity();
     }
 
-    GlobalMinimum run(const std::vector<VectorXd>& starts) {
-        if (starts.empty()) return best_;
-        struct Explored {
-            Minimum minimum;
-            std::size_t start;
-        };
-        std::vector<Explored> explored;
-        const std::size_t count = std::min(starts.size(), static_cast<std::size_t>(options_.most_starts));
-        for (std::size_t s = 0; s < count; ++s) explored.push_back({descend(starts[s], brief_), s});
-        std::stable_sort(explored.begin(), explored.end(),
-                         [](const Explored& a, const Explored& b) { return a.minimum.sum < b.minimum.sum; });
-        for (std::size_t i = 0; i < std::min(followed, explored.size()); ++i) follow(explored[i].minimum, explored[i].start);
-        if (!best_.minimum.u.size()) return best_;  // no finite minimum, or nothing to search
-        Generator random;
-        const Index n = starts.front().size();
-        const int hops = n > many_levels ? std::min(options_.hops, 5) : n > 0 ? options_.hops : 0;
-        for (int h = 0; h < hops; ++h) {
-            const bool far = h == 1 && drops(best_.minimum.u, order_);
-            const Minimum here = descend(far ? dropped(best_.minimum.u) : hop(h, best_.minimum.u, order_, random),
-                                         far ? options_.minimize : brief_);
-            if (here.sum < worth_following * best_.minimum.sum) follow(here, best_.start);
-        }
+    Found run(const std::vector<Start>& starts) {
+        explore(starts);
+        if (best_.minimum.u.size()) hop_on();  // else: nothing finite, or nothing to search
         best_.iterations = iterations_;
         return best_;
     }
 
   private:
-    Minimum descend(const VectorXd& u, const MinimizeOptions& options) {
-        Minimum found = minimize(objective_, order_, u, options);
+    struct Explored {
+        Minimum minimum;
+        int start;
+    };
+
+    // Descends briefly from the best starts, and to the end from where that led furthest.
+    void explore(const std::vector<Start>& starts) {
+        std::vector<Explored> explored;
+        const std::size_t count = std::min(starts.size(), static_cast<std::size_t>(settings_.starts.followed));
+        for (std::size_t s = 0; s < count; ++s) explored.push_back({descend(starts[s].u, brief_), starts[s].given});
+        std::stable_sort(explored.begin(), explored.end(),
+                         [](const Explored& a, const Explored& b) { return a.minimum.sum < b.minimum.sum; });
+        const std::size_t followed = std::min(static_cast<std::size_t>(settings_.hops.followed), explored.size());
+        for (std::size_t i = 0; i < followed; ++i) follow(explored[i].minimum, explored[i].start);
+    }
+
+    void hop_on() {
+        const HopSettings& s = settings_.hops;
+        const int hops = best_.minimum.u.size() > s.many ? std::min(s.hops, s.hops_many) : s.hops;
+        for (int h = 0; h < hops; ++h) {
+            const VectorXd& u = best_.minimum.u;
+            const bool far = h == 1 && drops(u);
+            const Minimum here = descend(far ? dropped(u, s.drop) : hop(h, u), far ? settings_.newton : brief_);
+            if (here.sum < s.worth_following * best_.minimum.sum) follow(here, best_.start);
+        }
+    }
+
+    bool drops(const VectorXd& u) const {
+        return u.size() > 1 && u.size() <= settings_.hops.drop_up_to && !std::isfinite(order_.bottom);
+    }
+
+    VectorXd hop(int count, const VectorXd& u) {
+        const auto kept_inside = [&](VectorXd moved) {
+            return inside(std::move(moved), order_, u, settings_.starts.off_bounds);
+        };
+        if (count == 0 && u.size() > 1) return kept_inside(without_first(u));
+        switch (count % 3) {
+            case 0: return kept_inside(relocate(u, order_, random_));
+            case 1: return kept_inside(wave(u, random_));
+            default: return kept_inside(jitter(u, order_, settings_.hops.jitter, random_));
+        }
+    }
+
+    Minimum descend(const VectorXd& u, const NewtonSettings& effort) {
+        Minimum found = minimize(objective_, order_, u, effort);
         iterations_ += found.iterations;
         return found;
     }
 
-    void follow(const Minimum& from, std::size_t start) {
-        const Minimum end =
-            from.status == MinimizeStatus::converged ? from : descend(from.u, options_.minimize);
+    void follow(const Minimum& from, int start) {
+        const Minimum end = from.status == MinimizeStatus::converged ? from : descend(from.u, settings_.newton);
         const bool both = end.status == MinimizeStatus::converged || best_.minimum.status != MinimizeStatus::converged;
         // A minimum that converged is given up only for one that is clearly lower.
         if (end.sum < best_.minimum.sum * (both ? 1.0 - 1e-12 : 1.0 - 1e-4)) {
@@ -181,17 +177,17 @@ class GlobalSearch {
 
     Objective& objective_;
     const OrderConstraints order_;
-    const DesignOptions options_;
-    MinimizeOptions brief_;
-    GlobalMinimum best_;
+    const DesignSettings& settings_;
+    NewtonSettings brief_;
+    Generator random_;
+    Found best_;
     int iterations_ = 0;
 };
 
 }  // namespace
 
-GlobalMinimum global_search(Objective& objective, const OrderConstraints& order, const std::vector<VectorXd>& starts,
-                            const DesignOptions& options) {
-    return GlobalSearch(objective, order, options).run(starts);
+Found search_by_hops(Objective& objective, const OrderConstraints& order, const std::vector<Start>& starts) {
+    return HopSearch(objective, order).run(starts);
 }
 
 }  // namespace specsched
