@@ -33,7 +33,7 @@ def _objects() -> dict[str, Any]:
         "design for the worst case": ss.design([DATA, WIDE], 3, combine="worst"),
         "design of eta": ss.design_eta(DATA, 3, sigma_max=5.0),
         "fit": ss.fit(ss.Schedule([3.0, 1.0, 0.4, 0.1]), "edm"),
-        "scan": ss.scan([DATA], [3, 0 + 4], sampler=sp.DDIM()),
+        "scan": ss.scan([DATA], [3, 4], sampler=sp.DDIM()),
         "neighbourhood": ss.Neighbourhood(),
     }
 
@@ -48,7 +48,8 @@ def test_round_trip(name: str) -> None:
     for again in (*ways, copy.copy(value), copy.deepcopy(value)):
         assert type(again) is type(value)
         assert again == value
-        assert hash(again) == hash(value) if type(value).__hash__ else True
+        if not isinstance(value, ss.Fit):  # whose parameters are a dict
+            assert hash(again) == hash(value)
         assert repr(again) == repr(value)
 
 
@@ -75,7 +76,11 @@ def test_different_values_differ() -> None:
 
 
 def test_sampler_objects_reach_other_processes() -> None:
-    problems = {"spectrum": [DATA], "steps": [3, 4], "sampler": [sp.DPMpp2M(lower_order_final=True), sp.DDIM(eta=0.3)]}
+    problems: Any = {
+        "spectra": [DATA],
+        "steps": [3, 4],
+        "sampler": [sp.DPMpp2M(lower_order_final=True), sp.DDIM(eta=0.3)],
+    }
     with ProcessPoolExecutor(1) as pool:
         there = ss.scan(**problems, executor=pool)
     here = ss.scan(**problems, threads=1)

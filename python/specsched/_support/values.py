@@ -20,12 +20,14 @@ def equal(first: Any, second: Any) -> bool:
     if type(first) is not type(second):
         return False
     if isinstance(first, np.ndarray):
-        return bool(first.dtype == second.dtype and np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
+        return bool(
+            first.dtype == second.dtype and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+        )
     if isinstance(first, Mapping):
         return list(first) == list(second) and all(equal(first[key], second[key]) for key in first)
     if isinstance(first, (list, tuple)):
         return len(first) == len(second) and all(map(equal, first, second))
-    return bool(first == second or (first != first and second != second))  # noqa: PLR0124  NaN
+    return bool(first == second or (first != first and second != second))
 
 
 class ByValue:

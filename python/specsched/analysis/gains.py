@@ -10,8 +10,8 @@ import numpy as np
 from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
-from .._support.values import ByValue
 from .._support.codes import ProcessName
+from .._support.values import ByValue
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
