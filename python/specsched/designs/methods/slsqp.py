@@ -34,7 +34,8 @@ def solve(value_and_grad: Any, start: FloatArray, **options: Any) -> Any:
         return minimize(checked, start, jac=True, method="SLSQP", callback=reached, **options)
     except NotFinite:
         message = "the loss is infinite or undefined at a trial point"
-        return optimize.OptimizeResult(x=iterates[-1], nit=len(iterates) - 1, message=message)
+        result: Any = optimize.OptimizeResult
+        return result(x=iterates[-1], nit=len(iterates) - 1, message=message)
 
 
 class NotFinite(ArithmeticError):
