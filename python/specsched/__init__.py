@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import baselines, samplers
+from ._support.version import VERSION
 from .analysis.gains import Trace, Transfer, transfer
 from .analysis.losses import evaluate, value_and_grad
 from .designs.heuristics import best_member, tuned
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .models.sampling import sample
     from .models.trial import Trial, trial
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Design",
     "Fit",

@@ -177,6 +177,46 @@ def test_file_is_readable_json(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.json"]
 
 
+def test_what_a_schedule_was_made_for(tmp_path: Path) -> None:
+    """Plain values, read-only, kept by names, pickles and files; levels alone decide on equality."""
+    facts = {
+        "sampler": {"name": "ddim", "options": {"eta": 0.3}},
+        "timesteps": np.array([9, 0]),
+        "note": None,
+    }
+    schedule = Schedule([2.0, 0.5, 0.0], name="x", made_for=facts)
+    plain = {"sampler": {"name": "ddim", "options": {"eta": 0.3}}, "timesteps": [9, 0], "note": None}
+    assert schedule == Schedule([2.0, 0.5, 0.0])
+    schedule.save(tmp_path / "s.json")
+    content = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert content["version"] == 2
+    assert content["made_for"] == plain
+    for twin in (
+        schedule,
+        schedule.renamed("y"),
+        pickle.loads(pickle.dumps(schedule)),
+        Schedule.load(tmp_path / "s.json"),
+    ):
+        assert dict(twin.made_for) == plain
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            twin.made_for["note"] = 1  # type: ignore[index]
+    assert not Schedule([2.0, 0.0]).made_for
+
+
+@pytest.mark.parametrize(
+    ("facts", "error", "message"),
+    [
+        (3, TypeError, "made_for must be a mapping, got int"),
+        ({3: 1}, TypeError, "text as keys, got int 3"),
+        ({"a": {"b": object()}}, TypeError, r"made_for\['a'\]\['b'\] must be text, a number"),
+        ({"a": [1.0, math.inf]}, ValueError, r"made_for\['a'\]\[1\] must be finite, got inf; write None"),
+    ],
+)
+def test_what_made_for_may_hold(facts: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Schedule([2.0, 0.0], made_for=facts)  # type: ignore[arg-type]
+
+
 def test_failed_save_leaves_nothing_behind(tmp_path: Path) -> None:
     occupied = tmp_path / "dir"
     occupied.mkdir()
@@ -195,7 +235,10 @@ GOOD = {"format": "specsched.Schedule", "version": 1, "name": "", "steps": 1, "s
     ("change", "message"),
     [
         ({"format": "other"}, "not a saved schedule"),
-        ({"version": 2}, "version 2; this release reads version 1"),
+        ({"version": 3}, "version 3; this release reads versions 1 and 2"),
+        ({"version": 2}, "misses made_for"),
+        ({"made_for": {}}, "unknown entries made_for"),
+        ({"version": 2, "made_for": 3}, "made_for must be a mapping, got int"),
         ({"version": True}, "version True"),
         ({"sigmas": None}, "sigmas must be a list"),
         ({"sigmas": [0.0, 1.0]}, "reverse it"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .._support.checks import FloatArray
 from .._support.codes import LOSS_TITLES
 from .._support.values import ByValue
+from .._support.version import VERSION
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
@@ -23,7 +24,7 @@ class Design(ByValue):
     Attributes
     ----------
     schedule : Schedule
-        The levels, noise -> clean.
+        The levels, noise -> clean; its `made_for` holds what was asked for.
     loss : float
         On the full spectrum (for a list: combined as asked).
     losses : tuple of float
@@ -144,6 +145,26 @@ class Design(ByValue):
             f"{'<br>'.join([f'sigmas {_levels(self.schedule)}', *map(escape, self._extra_lines())])}</p>"
             f"<table><tr><th>schedule</th><th>loss</th><th>design against it</th></tr>{rows}</table>"
         )
+
+
+def remembered(design: Design) -> Design:
+    """The design with a schedule that tells, also when it is saved, what it was made for."""
+    schedule = design.schedule
+    asked = {
+        "specsched": VERSION,
+        "sampler": design.sampler.saved,
+        "process": design.process,
+        "loss": design.loss_name,
+        "target": getattr(design, "target", "data"),
+        "start": getattr(design, "start", "prior"),
+        "denoiser_error": design.denoiser_error,
+        "sigma_max": schedule[0],
+        "sigma_min": schedule[-1],
+        "sigma_floor": design.sigma_floor,
+    }
+    if design.timesteps is not None:
+        asked["timesteps"] = design.timesteps
+    return replace(design, schedule=schedule.remembering(asked))
 
 
 def _gain(loss: float, baseline: float) -> float:

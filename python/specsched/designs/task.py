@@ -26,7 +26,7 @@ from .problem import (
     compressed,
     make_problem,
 )
-from .result import Design
+from .result import Design, remembered
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ def present(
     found = _report(task, outcome, rivals, of_rivals)
     if task.grid:
         found = _on_grid(task, task.grid, found, starts)
+    found = remembered(found)
     if task.around is None:
         return found
     nominal = tuple(task.problem.loss_of(spectrum, found.schedule) for spectrum in task.spectra)

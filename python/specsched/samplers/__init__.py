@@ -7,6 +7,8 @@ instance (``ss.samplers.DPMpp2M(lower_order_final=True)``) will do. `SAMPLERS` l
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from .._support import checks
@@ -64,6 +66,7 @@ __all__ = [
     "Sampler",
     "UniPC",
     "as_sampler",
+    "from_saved",
 ]
 
 _KINDS: tuple[type[Sampler], ...] = (
@@ -116,3 +119,28 @@ def as_sampler(sampler: Any) -> Sampler:
     if known is None:
         known = _DEFAULTS[sampler] = checks.lookup("sampler", sampler, SAMPLERS)()
     return known
+
+
+def from_saved(entry: Any) -> Sampler:
+    """The sampler that `Sampler.saved` describes, as saved schedules hold it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The entry is not of that kind, the name is unknown, or an option is not one of that sampler.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> ss.samplers.from_saved(ss.samplers.DDIM(eta=0.3).saved)
+    DDIM(eta=0.3)
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("options", {}), Mapping):
+        raise TypeError(f"a saved sampler must be a mapping of name and options, got {entry!r}")
+    kind = checks.lookup("sampler", entry.get("name"), SAMPLERS)
+    options = {name: math.inf if value is None else value for name, value in entry.get("options", {}).items()}
+    for name in options:
+        if name not in kind.__dataclass_fields__:
+            raise checks.unknown_name(f"option of sampler {kind.names[0]!r}", name, kind.__dataclass_fields__)
+    found: Sampler = kind(**options)
+    return found

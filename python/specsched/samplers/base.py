@@ -43,6 +43,21 @@ class Sampler:
         return {name: float(value) for name, value in values.items() if not isinstance(value, tuple)}
 
     @property
+    def saved(self) -> dict[str, Any]:
+        """Name and options as plain values for a file; None stands for an option without limit.
+
+        `specsched.samplers.from_saved` reads them.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            "name": self.name,
+            "options": {
+                name: None if value == math.inf else list(value) if isinstance(value, tuple) else value
+                for name, value in values.items()
+            },
+        }
+
+    @property
     def eta_steps(self) -> tuple[float, ...] | None:
         """The eta of each step, noise -> clean, where there is not one for all."""
         eta = getattr(self, "eta", None)

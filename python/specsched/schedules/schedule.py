@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.files import write_whole
-from . import training_grid
+from . import saved, training_grid
 from .export import comfyui, diffusers, k_diffusion
 
-_FORMAT = "specsched.Schedule"
-_VERSION = 1
-_KEYS = {"format", "version", "name", "steps", "sigmas"}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Schedule:
@@ -29,8 +27,8 @@ class Schedule:
     diffusers and ComfyUI call sigma. (Benita et al., arXiv 2502.00180, count s = 0 (clean) ... S (noise):
     their level s is ``sigmas[S - s]`` here.)
 
-    Schedules do not change after they are made. Two are equal when their levels are exactly equal; the name
-    is a label and does not count. ``len``, iteration and indexing run over the S + 1 levels, and
+    Schedules do not change after they are made. Two are equal when their levels are exactly equal; name and
+    `made_for` are labels and do not count. ``len``, iteration and indexing run over the S + 1 levels, and
     ``numpy.asarray`` gives them as an array.
 
     Parameters
@@ -39,11 +37,14 @@ class Schedule:
         Levels >= 0, finite, strictly decreasing, at least two.
     name : str
         A label, shown by ``repr`` and kept by ``save``.
+    made_for : mapping, optional
+        What the schedule was made for, as plain values that JSON has; ``save`` keeps it. Designs write their
+        sampler and its options, process, ends, target, timesteps and version.
 
     Raises
     ------
     TypeError
-        `sigmas` does not hold real numbers, or `name` is not a string.
+        `sigmas` does not hold real numbers, `name` is not a string, or `made_for` holds other than plain values.
     ValueError
         Fewer than two levels, a negative or non-finite level, or an order that is not strictly decreasing.
 
@@ -57,16 +58,18 @@ class Schedule:
     [0.0099, 0.5, 1.0]
     """
 
-    __slots__ = ("_name", "_sigmas")
+    __slots__ = ("_made_for", "_name", "_sigmas")
     _sigmas: FloatArray
     _name: str
+    _made_for: Mapping[str, Any]
 
-    def __init__(self, sigmas: object, *, name: str = "") -> None:
+    def __init__(self, sigmas: object, *, name: str = "", made_for: Mapping[str, Any] = _NOTHING) -> None:
         levels = checks.vector("sigmas", sigmas)
         checks.non_negative("sigmas", levels)
         _check_order("sigmas", levels, decreasing=True)
         self._sigmas = checks.read_only(levels)
         self._name = _label(name)
+        self._made_for = MappingProxyType(saved.plain(made_for)) if made_for is not _NOTHING else _NOTHING
 
     @classmethod
     def _trusted(cls, levels: FloatArray, name: str = "") -> Schedule:
@@ -75,6 +78,7 @@ class Schedule:
         levels.flags.writeable = False
         schedule._sigmas = levels
         schedule._name = name
+        schedule._made_for = _NOTHING
         return schedule
 
     @classmethod
@@ -151,6 +155,11 @@ class Schedule:
         return self._name
 
     @property
+    def made_for(self) -> Mapping[str, Any]:
+        """What the schedule was made for, read-only; empty for one that was not designed."""
+        return self._made_for
+
+    @property
     def steps(self) -> int:
         """Number of steps S."""
         return self._sigmas.size - 1
@@ -178,6 +187,20 @@ class Schedule:
         schedule = object.__new__(Schedule)
         schedule._sigmas = self._sigmas
         schedule._name = _label(name)
+        schedule._made_for = self._made_for
+        return schedule
+
+    def remembering(self, made_for: Mapping[str, Any]) -> Schedule:
+        """The same levels and name with another `made_for`.
+
+        Examples
+        --------
+        >>> from specsched import Schedule
+        >>> dict(Schedule([10.0, 0.0]).remembering({"model": "mine"}).made_for)
+        {'model': 'mine'}
+        """
+        schedule = self.renamed(self._name)
+        schedule._made_for = MappingProxyType(saved.plain(made_for))
         return schedule
 
     # -- as a sequence of levels -----------------------------------------------------------------------------
@@ -207,7 +230,7 @@ class Schedule:
         return hash((self._sigmas + 0.0).tobytes())  # + 0.0 makes -0.0 and 0.0, which are equal, hash alike
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._sigmas.tolist(), self._name)
+        return _restore, (self._sigmas.tolist(), self._name, dict(self._made_for))
 
     # -- shown -----------------------------------------------------------------------------------------------
 
@@ -238,14 +261,14 @@ class Schedule:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the schedule as JSON that a person can read; the file appears whole or not at all.
 
-        The levels are written so that they are read back bit for bit.
+        The levels are written so that they are read back bit for bit, with name and `made_for`.
 
         Raises
         ------
         OSError
             The file cannot be written.
         """
-        write_whole(path, _to_json(self).encode())
+        write_whole(path, saved.text_of(self._sigmas.tolist(), self._name, self._made_for).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Schedule:
@@ -259,17 +282,16 @@ class Schedule:
             It is not JSON, not a schedule, of a newer version, or its levels are not valid; the message names
             the file and the entry.
         """
-        shown = os.fspath(path)
+        found = saved.read(path)
         try:
-            with open(path, encoding="utf-8") as file:
-                content = json.load(file, parse_constant=_reject_constant)
-        except UnicodeDecodeError:
-            raise ValueError(f"{shown} is not a text file; expected JSON that Schedule.save wrote") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{shown} is not valid JSON (line {error.lineno}: {error.msg})") from None
-        except ValueError as error:
-            raise ValueError(f"{shown}: {error}") from None
-        return _from_json(cls, content, shown)
+            schedule = cls(found.sigmas, name=found.name, made_for=found.made_for)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
+        if found.steps != schedule.steps:
+            raise ValueError(
+                f"{os.fspath(path)}: steps is {found.steps!r}, but there are {schedule.steps + 1} levels"
+            )
+        return schedule
 
     # -- hand-over to frameworks -----------------------------------------------------------------------------
 
@@ -306,8 +328,9 @@ def as_schedule(value: Any) -> Schedule:
     return value if isinstance(value, Schedule) else Schedule(value)
 
 
-def _restore(levels: list[float], name: str) -> Schedule:
-    return Schedule._trusted(np.array(levels), name)
+def _restore(levels: list[float], name: str, made_for: dict[str, Any]) -> Schedule:
+    schedule = Schedule._trusted(np.array(levels), name)
+    return schedule.remembering(made_for) if made_for else schedule
 
 
 def _label(name: object) -> str:
@@ -345,38 +368,3 @@ def _short(levels: list[float]) -> str:
     if len(shown) > 8:
         shown = [*shown[:4], "...", *shown[-3:]]
     return " ".join(shown)
-
-
-def _to_json(schedule: Schedule) -> str:
-    """One level to a line, so that a person can read the file and a diff shows what changed."""
-    head = {"format": _FORMAT, "version": _VERSION, "name": schedule.name, "steps": schedule.steps}
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    levels = ",\n".join(f"    {level!r}" for level in schedule)
-    return "\n".join(["{", *lines, '  "sigmas": [', levels, "  ]", "}", ""])
-
-
-def _reject_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a level; levels must be finite numbers")
-
-
-def _from_json(cls: type[Schedule], content: object, shown: str) -> Schedule:
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f'{shown} is not a saved schedule: no "format": "{_FORMAT}" entry')
-    version = content.get("version")
-    if isinstance(version, bool) or version != _VERSION:
-        raise ValueError(f"{shown} has version {version!r}; this release reads version {_VERSION}")
-    missing = sorted(_KEYS - content.keys())
-    unknown = sorted(content.keys() - _KEYS)
-    if missing or unknown:
-        what = f"misses {', '.join(missing)}" if missing else f"has unknown entries {', '.join(unknown)}"
-        raise ValueError(f"{shown} {what}; a saved schedule has exactly {', '.join(sorted(_KEYS))}")
-    levels = content["sigmas"]
-    if not isinstance(levels, list):
-        raise ValueError(f"{shown}: sigmas must be a list, got {type(levels).__name__}")
-    try:
-        schedule = cls(levels, name=content["name"])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{shown}: {error}") from None
-    if content["steps"] != schedule.steps:
-        raise ValueError(f"{shown}: steps is {content['steps']!r}, but there are {schedule.steps + 1} levels")
-    return schedule

@@ -15,13 +15,15 @@ from ...schedules import baselines
 from ...schedules.schedule import Schedule
 from ...spectra.spectrum import Spectrum
 from .. import report
-from ..console import print_json, say
+from ..console import note, print_json, say
 from ..files import Outputs
+from ..memory import recall
 from ..options import DataOptions, EndOptions, SolverOptions
 from ..work import DATA_HELP, read_for, read_schedule
 
 
 def run(
+    context: typer.Context,
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
     schedule: Annotated[
         str,
@@ -41,15 +43,23 @@ def run(
     trace: Annotated[Path | None, typer.Option(help="Save a picture of the errors step by step.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Evaluate SCHEDULE on DATA, beside the heuristics with the same ends."""
+    """Evaluate SCHEDULE on DATA, beside the heuristics with the same ends.
+
+    A saved design is evaluated for the sampler, process and loss that it was made for, unless others are given.
+    """
     outputs = Outputs([data, schedule])
     outputs.check_picture("--plot", plot)
     outputs.check_picture("--trace", trace)
     error = checks.real("--denoiser-error", denoiser_error, minimum=0.0)
-    options = solver.checked() | {"denoiser_error": error}
+    solver.checked()
     levels = _schedule(schedule, steps, ends, solver.process)
+    recalled = recall(levels, schedule, solver, ends, context)
+    solver, ends = recalled.solver, recalled.ends
+    options = solver.checked() | {"denoiser_error": error} | recalled.overrides
     options["sampler"].check(levels)
     spectrum = read_for(data, reading, solver)
+    for line in recalled.notes:
+        note(line)
 
     value = evaluate(spectrum, levels, **options)
     heuristics = _same_ends(levels, ends.sigma_floor)
@@ -61,6 +71,7 @@ def run(
         document = {
             "data": report.spectrum_document(spectrum),
             "schedule": report.schedule_document(levels),
+            "made_for": dict(levels.made_for),
             "value": value,
             "variance_ratio": _variance_ratio(spectrum, result),
             "baselines": others,
