@@ -20,30 +20,33 @@ Call = Callable[[], Any]
 def ours(dim: int, steps: int, sampler: str, threads: int) -> Call:
     """Loss and gradient."""
     p = make_problem(dim, steps)
-    return lambda: _value(ss.value_and_grad(p.spectrum, p.schedule, sampler=sampler, threads=threads))
+    return lambda: _value(
+        ss.value_and_grad(p.spectrum, p.schedule, sampler=sampler, threads=threads, target="data")
+    )
 
 
 def ours_plain(dim: int, steps: int, sampler: str, threads: int) -> Call:
     """The same without panels: the kernels on every eigenvalue."""
     from specsched import _core
+    from specsched._support import codes
 
     p = make_problem(dim, steps)
     core = ss.samplers.as_sampler(sampler).core.one_by_one()
-    choice = (core, _core.Process.vp, _core.Loss.w2, threads)
+    choice = (core, codes.criterion("vp"), threads)
     return lambda: _value(_core.value_and_grad(*p.arrays, p.levels, *choice))
 
 
 def ours_loss(dim: int, steps: int, threads: int) -> Call:
     """The loss alone."""
     p = make_problem(dim, steps)
-    return lambda: ss.evaluate(p.spectrum, p.schedule, threads=threads)
+    return lambda: ss.evaluate(p.spectrum, p.schedule, threads=threads, target="data")
 
 
 def ours_compressed(dim: int, steps: int, sampler: str) -> Call:
     """Loss and gradient on the compressed spectrum, compressed before."""
     p = make_problem(dim, steps)
     nodes = p.spectrum.compress()
-    return lambda: ss.value_and_grad(nodes, p.schedule, sampler=sampler)
+    return lambda: ss.value_and_grad(nodes, p.schedule, sampler=sampler, target="data")
 
 
 def peer(name: str, dim: int, steps: int, sampler: str, threads: int = 2) -> Call:
@@ -80,7 +83,7 @@ def compress_whole(dim: int) -> Call:
     case = design_cases.large(dim)
     nodes = case.spectrum.compress()
     schedule = ss.baselines.edm(112)
-    full, few = (ss.value_and_grad(s, schedule) for s in (case.spectrum, nodes))
+    full, few = (ss.value_and_grad(s, schedule, target="data") for s in (case.spectrum, nodes))
     slope = np.abs(few[1] - full[1]).max() / np.abs(full[1]).max()
     exactness = {"nodes": len(nodes), "error": float(max(abs(few[0] / full[0] - 1), slope))}
 
@@ -112,7 +115,7 @@ def design_of_nodes(dim: int) -> Call:
     nodes = case.spectrum.compress()
 
     def call() -> dict[str, Any]:
-        ss.design(nodes, 112, sigma_max=case.sigma_max, sigma_min=case.sigma_min, threads=1)
+        ss.design(nodes, 112, sigma_max=case.sigma_max, sigma_min=case.sigma_min, threads=1, target="data")
         return {"nodes": len(nodes)}
 
     return call
@@ -135,7 +138,7 @@ def scan(count: int) -> Call:
 
     def call() -> dict[str, Any]:
         begun = time.process_time()
-        result = ss.scan(spectra, 10)
+        result = ss.scan(spectra, 10, target="data")
         spent = time.process_time() - begun
         return {"count": count, "converged": float(result.success.mean()), "processor": spent}
 

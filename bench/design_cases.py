@@ -38,7 +38,7 @@ class DesignCase:
     def design(self, steps: int, **options: Any) -> ss.Design:
         """Ours, compression and the loss on the full spectrum included."""
         ends = {"sigma_max": self.sigma_max, "sigma_min": self.sigma_min}
-        return ss.design(self.fresh(), steps, **ends, **options)
+        return ss.design(self.fresh(), steps, **ends, **options, target="data")
 
     @cached_property
     def arrays(self) -> peers.Spectrum:

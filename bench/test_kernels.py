@@ -27,7 +27,7 @@ def _name(size: tuple[int, int]) -> str:
 
 
 def _agree(problem: Problem, result: tuple[float, Any], sampler: str) -> None:
-    value, gradient = ss.value_and_grad(problem.spectrum, problem.schedule, sampler=sampler)
+    value, gradient = ss.value_and_grad(problem.spectrum, problem.schedule, sampler=sampler, target="data")
     assert result[0] == pytest.approx(value, rel=1e-9)
     # The derivative by a last level of 0 is a matter of convention for multistep solvers.
     inner = slice(None) if sampler == "ddim" else slice(-1)

@@ -55,7 +55,7 @@ class Sweep:
 
 def sweep(spectrum: Any, steps: Sequence[int], **options: Any) -> Sweep:
     """Design for every number of steps; `options` go to `specsched.design`."""
-    designs = [ss.design(spectrum, count, **options) for count in steps]
+    designs = [ss.design(spectrum, count, **options, target="data") for count in steps]
     names = [name for name in designs[0].baselines if name in ss.baselines.TABLE]
     return Sweep(
         np.asarray(steps),

@@ -29,7 +29,10 @@ class Study:
 def study(spectra: dict[str, ss.Spectrum], steps: Sequence[int]) -> Study:
     """Design for every number of steps."""
     first, second = spectra.values()
-    carried = [ss.evaluate(first, ss.design(second, count, **CLEAN_ENDS).schedule) for count in steps]
+    carried = [
+        ss.evaluate(first, ss.design(second, count, **CLEAN_ENDS, target="data").schedule, target="data")
+        for count in steps
+    ]
     return Study(
         spectra, common.sweep(first, steps, **PAPER_ENDS), common.sweep(first, steps, **CLEAN_ENDS), carried
     )

@@ -28,13 +28,15 @@ def run(steps: Sequence[int] = STEPS, compared_at: int = 112) -> dict[str, Any]:
     case = paper_case()
     ends = {"sigma_max": case.sigma_max, "sigma_min": case.sigma_min}
     result = common.sweep(case.spectrum, steps, **ends)
-    chosen = ss.design(case.spectrum, compared_at, **ends)
+    chosen = ss.design(case.spectrum, compared_at, **ends, target="data")
     fits = {family: fit(chosen.schedule, family) for family in FAMILIES}
     return {
         "sweep": result,
         "chosen": chosen,
         "fits": fits,
-        "fit_losses": {name: ss.evaluate(case.spectrum, f.schedule) for name, f in fits.items()},
+        "fit_losses": {
+            name: ss.evaluate(case.spectrum, f.schedule, target="data") for name, f in fits.items()
+        },
         "heuristics": ss.baselines.all_schedules(compared_at, **ends),
     }
 

@@ -34,17 +34,18 @@ def run(steps: int = 60, tail: int = 20) -> dict[str, Any]:
     positive = case.spectrum.subset(order).dropped()
     picked = np.unique(np.round(np.geomspace(1, len(positive), 6)).astype(int)) - 1
     single = {
-        float(positive.eigenvalues[k]): ss.design(positive.subset(int(k)), steps, **ends) for k in picked
+        float(positive.eigenvalues[k]): ss.design(positive.subset(int(k)), steps, **ends, target="data")
+        for k in picked
     }
     closed = {value: equal_angles(value, steps, *ends.values()) for value in single}
     cosine = ss.baselines.cosine(steps, **ends)
     trace = ss.transfer(positive.subset(slice(LARGEST)), cosine).trace()
-    together = ss.design(case.spectrum, steps, **ends)
+    together = ss.design(case.spectrum, steps, **ends, target="data")
     return {
         "single": single,
         "deviation": {v: float(np.abs(single[v].schedule.sigmas / closed[v] - 1).max()) for v in single},
         "joint": together,
-        "joint_loss": {v: ss.evaluate([v], together.schedule) for v in single},
+        "joint_loss": {v: ss.evaluate([v], together.schedule, target="data") for v in single},
         "eigenvalues": positive.eigenvalues[:LARGEST],
         "error": trace.relative_error[-tail:],
         "tail": tail,

@@ -49,10 +49,12 @@ def compare(case: Any, steps: Sequence[int], loss: str) -> list[tuple[str, int, 
     rows = []
     for count in steps:
         schedules = {name: ss.baselines.make(name, count, **ends) for name in PICKED}
-        schedules[common.DESIGNED] = ss.design(case.spectrum, count, loss=loss, **ends).schedule
+        schedules[common.DESIGNED] = ss.design(
+            case.spectrum, count, loss=loss, **ends, target="data"
+        ).schedule
         for name, schedule in schedules.items():
             for sampler in ("ddim", "ddpm") if count <= DDPM_UP_TO else ("ddim",):
-                spectral = ss.evaluate(case.spectrum, schedule, sampler=sampler, loss=loss)
+                spectral = ss.evaluate(case.spectrum, schedule, sampler=sampler, loss=loss, target="data")
                 rows.append(
                     (name, count, sampler, loss, spectral, matrix_loss(case, schedule, sampler, loss))
                 )
@@ -82,7 +84,9 @@ def run(steps: Sequence[int] = STEPS, design_at: int = 8, dim: int = 50) -> dict
     case = paper_case(dim)
     full_rank = regular(case)
     rows = compare(full_rank, steps, "w2") + compare(full_rank, steps, "kl")
-    design = ss.design(full_rank.spectrum, design_at, sigma_max=case.sigma_max, sigma_min=case.sigma_min)
+    design = ss.design(
+        full_rank.spectrum, design_at, sigma_max=case.sigma_max, sigma_min=case.sigma_min, target="data"
+    )
     start = ss.baselines.cosine(design_at, sigma_max=case.sigma_max, sigma_min=case.sigma_min)
     by_matrices = matrix_design(full_rank, design_at, start.sigmas)
     return {

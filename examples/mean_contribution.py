@@ -29,7 +29,7 @@ def mean_share(spectrum: ss.Spectrum, schedule: ss.Schedule) -> float:
     """Share of the mean's term in W2^2."""
     result = ss.transfer(spectrum, schedule)
     term = float(spectrum.mean_power @ (result.mean_gain - 1.0) ** 2)
-    return term / ss.evaluate(spectrum, schedule) ** 2
+    return term / ss.evaluate(spectrum, schedule, target="data") ** 2
 
 
 def run(steps: int = 28, means: Sequence[float] = MEANS, tops: Sequence[float] = TOPS) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def run(steps: int = 28, means: Sequence[float] = MEANS, tops: Sequence[float] =
     for mean in means:
         spectrum = with_mean(case.spectrum, mean)
         for top in tops:
-            knows = ss.design(spectrum, steps, sigma_max=top, sigma_min=LAST)
-            blind = ss.design(spectrum.without_mean(), steps, sigma_max=top, sigma_min=LAST)
+            knows = ss.design(spectrum, steps, sigma_max=top, sigma_min=LAST, target="data")
+            blind = ss.design(spectrum.without_mean(), steps, sigma_max=top, sigma_min=LAST, target="data")
             share = mean_share(spectrum, knows.schedule)
-            rows.append((mean, top, knows.loss, ss.evaluate(spectrum, blind.schedule), share))
-    paper = ss.design(case.spectrum, steps, sigma_max=case.sigma_max, sigma_min=case.sigma_min)
+            rows.append((mean, top, knows.loss, ss.evaluate(spectrum, blind.schedule, target="data"), share))
+    paper = ss.design(case.spectrum, steps, sigma_max=case.sigma_max, sigma_min=case.sigma_min, target="data")
     return {"rows": rows, "steps": steps, "paper_share": mean_share(case.spectrum, paper.schedule)}
 
 

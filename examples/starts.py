@@ -39,7 +39,10 @@ def run(steps: int = 28, count: int = 10) -> dict[str, Any]:
     begun = starts(steps, count, *ends.values())
     results = {
         name: {
-            method: {start: ss.design(s, steps, init=begun[start], method=method, **ends) for start in begun}
+            method: {
+                start: ss.design(s, steps, init=begun[start], method=method, **ends, target="data")
+                for start in begun
+            }
             for method in ("newton", "slsqp")
         }
         for name, s in problems.items()

@@ -51,7 +51,7 @@ class Question:
 
     def problem(self, spectrum: ss.Spectrum) -> Problem:
         """The problem as the package states it."""
-        options = Options(sampler=self.sampler, loss=self.loss, threads=1, **ENDS[self.ends])
+        options = Options(sampler=self.sampler, loss=self.loss, target="data", threads=1, **ENDS[self.ends])
         return make_problem((spectrum,), self.steps, options)
 
     def design(self, spectrum: ss.Spectrum, init: Array | None = None) -> ss.Design:
@@ -64,6 +64,7 @@ class Question:
             threads=1,
             init=init,
             **ENDS[self.ends],
+            target="data",
         )
 
 

@@ -57,7 +57,7 @@ def problems(choices: list[tuple[str, int]]) -> Iterator[tuple[Problem, np.ndarr
     for spectrum in spectra():
         for sampler, steps in choices:
             for end in (0.0, 0.05):
-                options = Options(sampler=sampler, sigma_max=80.0, sigma_min=end, threads=1)
+                options = Options(sampler=sampler, target="data", sigma_max=80.0, sigma_min=end, threads=1)
                 problem = make_problem((spectrum,), steps, options)
                 rows = [rival.sigmas for rival in rivals_of(problem).values()]
                 yield problem, np.array(rows).reshape(len(rows), steps + 1)

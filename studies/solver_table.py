@@ -105,7 +105,7 @@ def gaussian_rows(plan: Plan) -> Iterator[dict[str, Any]]:
 def _many_steps(spectrum: ss.Spectrum, solver: str) -> float:
     """What the two ends alone cost: W2 after a thousand EDM steps."""
     levels = ss.baselines.edm(MANY_STEPS, **contenders.ENDS)
-    return ss.evaluate(spectrum, levels, sampler=solver, threads=1)
+    return ss.evaluate(spectrum, levels, sampler=solver, threads=1, target="data")
 
 
 def _cell(
@@ -129,12 +129,12 @@ def _cell(
     options: dict[str, Any] = {"sampler": field.solver, "threads": 1}
     for error in (0.0, *ERRORS):
         losses = {
-            name: ss.evaluate(spectrum, levels, denoiser_error=error, **options)
+            name: ss.evaluate(spectrum, levels, denoiser_error=error, **options, target="data")
             for name, levels in field.schedules.items()
         }
         yield {**head, "case": f"error {error:g}" if error else "exact", **_kept(losses)}
     losses = {
-        name: float(np.sqrt(np.mean([ss.evaluate(s, levels, **options) ** 2 for s in around])))
+        name: float(np.sqrt(np.mean([ss.evaluate(s, levels, **options, target="data") ** 2 for s in around])))
         for name, levels in field.schedules.items()
     }
     yield {**head, "case": "neighbourhood", **_kept(losses)}
@@ -192,7 +192,7 @@ def _mixture_cell(
         if energy:
             erring = mixtures.quality(mixture, levels, solver, denoiser_error=MIXTURE_ERROR, **options)
         margin = found[name].frechet - design.frechet
-        parts = [ss.evaluate(s, levels, sampler=solver, threads=1) for s in components]
+        parts = [ss.evaluate(s, levels, sampler=solver, threads=1, target="data") for s in components]
         yield {
             "data": data,
             "solver": solver,
@@ -210,7 +210,7 @@ def _mixture_cell(
             "energy_se": energy.error if energy else "",
             "frechet_erring": erring.value if erring else "",
             "frechet_erring_se": erring.error if erring else "",
-            "w2_overall": ss.evaluate(mixture.spectrum(), levels, sampler=solver, threads=1),
+            "w2_overall": ss.evaluate(mixture.spectrum(), levels, sampler=solver, threads=1, target="data"),
             "w2_components_rms": float(np.sqrt(np.mean(np.square(parts)))),
             "w2_components_worst": max(parts),
         }

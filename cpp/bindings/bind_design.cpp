@@ -76,7 +76,7 @@ class BoundProblem {
 };
 
 BoundProblem make_problem(const Array& eigenvalues, const Array& weights, const Array& mean_power,
-                          const Sampler& sampler, Process process, Loss loss, std::ptrdiff_t steps, double sigma_max,
+                          const Sampler& sampler, const Criterion& criterion, std::ptrdiff_t steps, double sigma_max,
                           double sigma_min, double sigma_floor, double min_ratio, double required_ratio, double tol,
                           int max_iter, int threads) {
     DesignSettings settings;
@@ -86,7 +86,7 @@ BoundProblem make_problem(const Array& eigenvalues, const Array& weights, const 
     settings.newton.tolerance = tol;
     settings.newton.max_iterations = max_iter;
     settings.threads = threads;
-    return {eigenvalues, weights, mean_power, {{}, sampler, process, loss, sigma_max, sigma_min, steps, settings}};
+    return {eigenvalues, weights, mean_power, {{}, sampler, criterion, sigma_max, sigma_min, steps, settings}};
 }
 
 double loss(const BoundProblem& self, const Array& sigmas) {
@@ -145,13 +145,13 @@ py::tuple value_and_grad_eta(const BoundProblem& self, const Array& sigmas, cons
     double sum = 0.0;
     {
         const py::gil_scoped_release unlock;
-        sum = engine_loss_gradient(p.nodes, {levels, p.steps + 1}, spec, p.process, p.loss, p.sampler.error,
+        sum = engine_loss_gradient(p.nodes, {levels, p.steps + 1}, spec, p.criterion, p.sampler.error,
                                    p.settings.threads, slots, eta_slots);
-        const double slope = reported_slope(p.loss, sum);
+        const double slope = reported_slope(p.criterion.loss, sum);
         for (std::ptrdiff_t k = 0; k <= p.steps; ++k) slots[k] *= slope;
         for (std::ptrdiff_t k = 0; k < p.steps; ++k) eta_slots[k] *= slope;
     }
-    return py::make_tuple(reported_loss(p.loss, sum), gradient, by_eta);
+    return py::make_tuple(reported_loss(p.criterion.loss, sum), gradient, by_eta);
 }
 
 // A and b with A u >= b for u = log sigma of the interior levels.
@@ -257,7 +257,7 @@ void bind_design(py::module_& m) {
     const DesignSettings settings;
     py::class_<BoundProblem>(m, "DesignProblem")
         .def(py::init(&make_problem), py::kw_only(), py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
-             py::arg("mean_power").noconvert(), py::arg("sampler"), py::arg("process"), py::arg("loss"),
+             py::arg("mean_power").noconvert(), py::arg("sampler"), py::arg("criterion"),
              py::arg("steps"), py::arg("sigma_max"), py::arg("sigma_min") = 0.0,
              py::arg("sigma_floor") = settings.sigma_floor, py::arg("min_ratio") = settings.min_ratio,
              py::arg("required_ratio") = settings.required_ratio, py::arg("tol") = settings.newton.tolerance,

@@ -37,6 +37,17 @@ void bind_names(py::module_& m) {
         .value("w2", Loss::w2)
         .value("kl", Loss::kl)
         .value("reverse_kl", Loss::reverse_kl);
+    py::enum_<Target>(m, "Target").value("data", Target::data).value("limit", Target::limit);
+    py::enum_<Start>(m, "Start").value("prior", Start::prior).value("data", Start::data);
+    py::class_<Criterion>(m, "Criterion")
+        .def(py::init([](Process process, Loss loss, Target target, Start start) {
+                 return Criterion{process, loss, target, start};
+             }),
+             py::arg("process"), py::arg("loss"), py::arg("target"), py::arg("start"))
+        .def_readonly("process", &Criterion::process)
+        .def_readonly("loss", &Criterion::loss)
+        .def_readonly("target", &Criterion::target)
+        .def_readonly("start", &Criterion::start);
     m.attr("SMALLEST_EIGENVALUE") = smallest_eigenvalue;
     m.attr("LEAST_LEVEL") = least_level;
     m.attr("LARGEST_LEVEL") = largest_level;
@@ -55,6 +66,7 @@ void bind_names(py::module_& m) {
                  return function_evaluations(s.spec, steps, last_is_zero);
              },
              py::arg("steps"), py::arg("last_is_zero"))
+        .def("check_limit", [](const Sampler& s) { return check_limit(s.spec); })
         .def("check",
              [](const Sampler& s, const Array& sigmas) { return check(s.spec, levels_view(sigmas)); },
              py::arg("sigmas").noconvert());

@@ -1,37 +1,37 @@
-// The two ends of a schedule: the prior at the first level and the scale of the result at the last one.
+// The two ends of a schedule: the start at the first level and the scale of the result at the last one.
 #pragma once
 
 #include <cmath>
 
-#include "core/losses.hpp"
+#include "core/criterion.hpp"
 #include "core/problem.hpp"
 
 namespace specsched {
 
-// T is double, or a Dual when the end levels are variables.
+// T is double, or a Dual when the end levels are variables. Var y_S = start_variance + own * lambda.
 template <class T>
 struct Ends {
     T scale;           // alpha at the last level: x_0 = scale * y_0
     T missing;         // (1 - scale^2) / scale^2
     T lost;            // 1 - scale
-    T start_variance;  // Var y_S
-    T surplus;         // Var y_S - r_S^2
+    T start_variance;  // Var y_S that every direction has
+    T surplus;         // start_variance - r_S^2
+    double own;        // share of the eigenvalue itself in Var y_S: 1 where the start is the noised data, else 0
+    double carried;    // share of the mean that the start lacks: 1 for the prior, 0 for the noised data
 
-    Ends(Process process, const T& first, const T& last)
-        : scale(signal_scale(process, last)),
-          missing(missing_signal(process, last)),
+    Ends(const Criterion& criterion, const T& first, const T& last)
+        : scale(signal_scale(criterion.process, last)),
+          missing(missing_signal(criterion.process, last)),
           lost(missing * scale * scale / (T(1.0) + scale)),
-          start_variance(specsched::start_variance(process, first)),
-          surplus(start_surplus(process, first)) {}
-};
+          start_variance(from_data(criterion) ? first * first : specsched::start_variance(criterion.process, first)),
+          surplus(from_data(criterion) ? T(0.0) : start_surplus(criterion.process, first)),
+          own(from_data(criterion) ? 1.0 : 0.0),
+          carried(1.0 - own) {}
 
-// Output moments from the gain P of the deviation from the mean (y_0 - mu = P (y_S - mu)) and the variance Q that the
-// sampler injects, both in y. Every consistent solver keeps x = mu fixed, hence D2 = scale (1 - P).
-template <class T, class E>
-OutputMoments<T> output_moments(const Ends<E>& ends, double lambda, const T& gain, const T& injected) {
-    using std::sqrt;
-    const T variance = (gain * gain * ends.start_variance + injected) * (ends.scale * ends.scale);
-    return {sqrt(variance), variance - lambda, gain * ends.scale + ends.lost};
-}
+    T start_of(double lambda) const { return start_variance + T(own * lambda); }
+
+  private:
+    static bool from_data(const Criterion& criterion) { return criterion.start == Start::data; }
+};
 
 }  // namespace specsched

@@ -50,47 +50,75 @@ Sampler one_by_one(Sampler sampler) {
     return sampler;
 }
 
-double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                       double* gradient, int threads) {
-    if (sampler.dense)
-        return dense_loss(sampler.kernel, spectrum, levels, process, loss, gradient, threads, sampler.spec.eta);
-    if (!gradient) return engine_loss(spectrum, levels, sampler.spec, process, loss, sampler.error, threads);
-    return engine_loss_gradient(spectrum, levels, sampler.spec, process, loss, sampler.error, threads, gradient);
+    if (sampler.dense && dense_serves(sampler.kernel, criterion))
+        return dense_loss(sampler.kernel, spectrum, levels, criterion, gradient, threads, sampler.spec.eta);
+    if (!gradient) return engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads);
+    return engine_loss_gradient(spectrum, levels, sampler.spec, criterion, sampler.error, threads, gradient);
 }
 
-double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+void loss_terms(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
+                double* terms, int threads) {
+    if (sampler.dense && criterion.target == Target::limit && dense_serves(sampler.kernel, criterion))
+        dense_loss(sampler.kernel, spectrum, levels, criterion, nullptr, threads, sampler.spec.eta, terms);
+    else
+        engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads, terms);
+}
+
+double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                 double* gradient, int threads) {
     double sum;
-    if (panel_loss(sampler, spectrum, levels, process, loss, gradient, threads, sum)) return sum;
-    return plain_loss_sum(sampler, spectrum, levels, process, loss, gradient, threads);
+    if (panel_loss(sampler, spectrum, levels, criterion, gradient, threads, sum)) return sum;
+    return plain_loss_sum(sampler, spectrum, levels, criterion, gradient, threads);
 }
 
-void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process,
+double limit_loss_sum(const Sampler& sampler, SpectrumView spectrum, double first, double last,
+                      const Criterion& criterion) {
+    const Ends<double> ends(criterion, first, last);
+    const Limit limit = limit_of(sampler.spec);
+    double sum = 0.0;
+    with_loss(criterion.loss, [&](auto loss) {
+        for (std::ptrdiff_t i = 0; i < spectrum.size; ++i) {
+            const double lambda = spectrum.eigenvalues[i], scale = ends.scale;
+            const LimitMoments m = limit_moments(limit, ends, lambda, first, last);
+            const double variance = m.variance * scale * scale;
+            if (variance == 0.0 && lambda == 0.0) continue;
+            sum += loss_term<decltype(loss)::value, double, double>(
+                lambda, std::sqrt(lambda), spectrum.weights[i], spectrum.mean_power[i],
+                {std::sqrt(variance), variance - lambda, m.gain * scale * ends.carried + ends.lost});
+        }
+    });
+    return sum;
+}
+
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
               const TransferView& out, int threads) {
-    if (sampler.dense) {
-        dense_transfer(sampler.kernel, spectrum, levels, process, out, threads, sampler.spec.eta);
+    if (sampler.dense && criterion.start == Start::prior) {
+        dense_transfer(sampler.kernel, spectrum, levels, criterion.process, out, threads, sampler.spec.eta);
         return;
     }
     double* const variance = out.variance;
     engine_transfer(spectrum.eigenvalues, spectrum.size, levels, sampler.spec, sampler.error, out.gain, variance,
                     threads);
-    const Ends<double> ends(process, levels.first(), levels.last());
+    const Ends<double> ends(criterion, levels.first(), levels.last());
     for (std::ptrdiff_t i = 0; i < spectrum.size; ++i) {
-        variance[i] = (out.gain[i] * out.gain[i] * ends.start_variance + variance[i]) * ends.scale * ends.scale;
+        const double start = ends.start_of(spectrum.eigenvalues[i]);
+        variance[i] = (out.gain[i] * out.gain[i] * start + variance[i]) * ends.scale * ends.scale;
         if (out.excess) out.excess[i] = variance[i] - spectrum.eigenvalues[i];
     }
 }
 
 void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,
-           Process process, double* variance, int threads) {
+           const Criterion& criterion, double* variance, int threads) {
     const std::ptrdiff_t count = levels.count;
     std::vector<double> gain(static_cast<std::size_t>(size * count)), injected(gain.size());
     engine_trace(eigenvalues, size, levels, sampler.spec, sampler.error, gain.data(), injected.data(), threads);
-    const double start = start_variance(process, levels.first());
+    const Ends<double> ends(criterion, levels.first(), levels.last());
     for (std::ptrdiff_t i = 0; i < size; ++i)
         for (std::ptrdiff_t k = 0; k < count; ++k) {
             const std::size_t at = static_cast<std::size_t>(i * count + k);
-            variance[k * size + i] = gain[at] * gain[at] * start + injected[at];
+            variance[k * size + i] = gain[at] * gain[at] * ends.start_of(eigenvalues[i]) + injected[at];
         }
 }
 

@@ -12,7 +12,7 @@ namespace specsched {
 
 struct Sampler {
     SolverSpec spec;
-    double error = 0.0;  // relative error of the denoiser (engine.hpp); 0: exact
+    double error = 0.0;  // relative error of the denoiser (engine/engine.hpp); 0: exact
     bool dense = false;  // served by a dense kernel
     DenseSampler kernel = DenseSampler::ddim;
     bool panels = true;  // large spectra by panels
@@ -34,18 +34,27 @@ Sampler without_error(Sampler sampler);
 Sampler one_by_one(Sampler sampler);
 
 // The SUM of loss terms and, unless null, its gradient by each level. Large spectra go by panels (panels/panel_loss.hpp).
-double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                 double* gradient, int threads);
 
 // The same, every eigenvalue by itself.
-double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
+double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                       double* gradient, int threads);
 
-void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, Process process,
+// The terms of that sum, each by itself [size]; only against the limit, or for samplers without a kernel.
+void loss_terms(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
+                double* terms, int threads);
+
+// What the two ends cost: the sum of loss terms of the sampler's many-step limit against the data.
+double limit_loss_sum(const Sampler& sampler, SpectrumView spectrum, double first, double last,
+                      const Criterion& criterion);
+
+// Of the criterion only process and start matter here and below.
+void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
               const TransferView& out, int threads);
 
 // Variance of y = x / alpha at every level, row-major [levels x eigenvalues].
 void trace(const Sampler& sampler, const double* eigenvalues, std::ptrdiff_t size, LevelsView levels,
-           Process process, double* variance, int threads);
+           const Criterion& criterion, double* variance, int threads);
 
 }  // namespace specsched

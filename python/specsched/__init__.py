@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import baselines, samplers
 from ._support.version import VERSION
 from .analysis.gains import Trace, Transfer, transfer
-from .analysis.losses import evaluate, value_and_grad
+from .analysis.losses import Costs, costs, evaluate, value_and_grad
 from .designs.heuristics import best_member, tuned
 from .designs.path import design_path
 from .designs.result import Design
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
+    "Costs",
     "Design",
     "Fit",
     "Neighbourhood",
@@ -46,6 +47,7 @@ __all__ = [
     "Trial",
     "baselines",
     "best_member",
+    "costs",
     "design",
     "design_eta",
     "design_path",

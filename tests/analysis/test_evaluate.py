@@ -49,8 +49,10 @@ def data_for(loss: str) -> ss.Spectrum:
 def test_loss_and_gradient(process: str, loss: str, eta: float, kind: str, end: float) -> None:
     data, sigmas = data_for(loss), levels(7, kind=kind, end=end)
     choices = {"process": process, "loss": loss}
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), **choices)
-    assert value == pytest.approx(ss.evaluate(data, sigmas, sampler=solver(eta), **choices), rel=1e-14)
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), **choices, target="data")
+    assert value == pytest.approx(
+        ss.evaluate(data, sigmas, sampler=solver(eta), **choices, target="data"), rel=1e-14
+    )
     assert value == pytest.approx(float(reference_loss(data, sigmas, eta=eta, **choices)), rel=1e-10)
     expected = reference_gradient(data, sigmas, eta=eta, digits=25, **choices)
     assert norm_error(gradient, expected) < 1e-10
@@ -62,7 +64,9 @@ def test_loss_and_gradient(process: str, loss: str, eta: float, kind: str, end: 
 def test_gradient_is_exact_componentwise(process: str, eta: float) -> None:
     # A single eigenvalue away from stationarity: no component is a small difference of large terms.
     data, sigmas = ss.Spectrum([2.0]), levels(6, end=0.05)
-    _, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), process=process, loss="w2")
+    _, gradient = ss.value_and_grad(
+        data, sigmas, sampler=solver(eta), process=process, loss="w2", target="data"
+    )
     expected = reference_gradient(data, sigmas, eta=eta, digits=25, process=process)
     assert relative_error(gradient, expected) < 1e-9
 
@@ -73,7 +77,7 @@ def test_gradient_is_exact_componentwise(process: str, eta: float) -> None:
 def test_many_steps(loss: str, eta: float, steps: int, end: float) -> None:
     data = ss.Spectrum([1e-3, 30.0, 1e6], weights=[2.0, 1.0, 3.0], mean_power=[0.1, 0.0, 5.0])
     sigmas = levels(steps, end=end)
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), loss=loss)
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), loss=loss, target="data")
     exact = reference_loss(data, sigmas, sampler="ddim", eta=eta, loss=loss, digits=50)
     assert value == pytest.approx(float(exact), rel=1e-10)
     chosen = [steps // 3, steps - 1]
@@ -88,7 +92,7 @@ def test_a_tiny_loss_keeps_its_digits(loss: str) -> None:
     # Steps so fine that the output variance differs from the data's in the sixth digit only.
     data = ss.Spectrum([0.7, 3.0])
     sigmas = 1e3 * (1e-3 / 1e3) ** np.linspace(0, 1, 1001)
-    value = ss.evaluate(data, sigmas, loss=loss)
+    value = ss.evaluate(data, sigmas, loss=loss, target="data")
     assert value == pytest.approx(float(reference_loss(data, sigmas, loss=loss, digits=40)), rel=1e-10)
 
 
@@ -99,14 +103,14 @@ def test_time_domain_losses(process: str, eta: float) -> None:
     truth = Gaussian(case.mean, case.covariance)
     sigmas = levels(12, end=0.01)
     out = time_domain(case.covariance, case.mean, sigmas, eta=eta, process=process)
-    ours = ss.evaluate(case.spectrum, sigmas, sampler=solver(eta), process=process)
+    ours = ss.evaluate(case.spectrum, sigmas, sampler=solver(eta), process=process, target="data")
     assert ours == pytest.approx(bures_distance(out, truth), rel=1e-8)
     # KL needs a positive definite covariance.
     raised = Gaussian(case.mean, case.covariance + 0.01 * np.eye(50))
     out = time_domain(raised.covariance, case.mean, sigmas, eta=eta, process=process)
     data = ss.Spectrum(case.spectrum.eigenvalues + 0.01, mean_power=case.spectrum.mean_power)
     for loss, expected in {"kl": gaussian_kl(raised, out), "reverse_kl": gaussian_kl(out, raised)}.items():
-        ours = ss.evaluate(data, sigmas, sampler=solver(eta), process=process, loss=loss)
+        ours = ss.evaluate(data, sigmas, sampler=solver(eta), process=process, loss=loss, target="data")
         assert ours == pytest.approx(expected, rel=1e-8)
 
 
@@ -118,7 +122,9 @@ def test_known_answers_of_one_step() -> None:
     kl = 0.5 * (2 * (np.log(variance / 4) - 1 + 4 / variance) + 3 * lost**2 / variance)
     reverse = 0.5 * (2 * (np.log(4 / variance) - 1 + variance / 4) + 3 * lost**2 / 4)
     for loss, expected in {"w2": w2, "kl": kl, "reverse_kl": reverse}.items():
-        assert ss.evaluate(data, [r, 0.0], process="ve", loss=loss) == pytest.approx(expected, rel=1e-14)
+        assert ss.evaluate(data, [r, 0.0], process="ve", loss=loss, target="data") == pytest.approx(
+            expected, rel=1e-14
+        )
 
 
 def test_equal_angles_are_stationary_for_one_eigenvalue() -> None:
@@ -126,14 +132,14 @@ def test_equal_angles_are_stationary_for_one_eigenvalue() -> None:
     ends = np.arctan(np.array([20.0, 0.001]) / np.sqrt(value))
     sigmas = np.sqrt(value) * np.tan(np.linspace(ends[0], ends[1], 9))
     for loss in LOSSES:
-        _, gradient = ss.value_and_grad(ss.Spectrum([value]), sigmas, loss=loss)
+        _, gradient = ss.value_and_grad(ss.Spectrum([value]), sigmas, loss=loss, target="data")
         assert np.abs(gradient * sigmas)[1:-1].max() < 1e-13
 
 
 def test_paper_case_at_its_optimum() -> None:
     case = paper_case()
     sigmas = np.array([case.sigma_max, *PAPER_OPTIMUM, case.sigma_min])
-    value, gradient = ss.value_and_grad(case.spectrum, sigmas)
+    value, gradient = ss.value_and_grad(case.spectrum, sigmas, target="data")
     assert value == pytest.approx(0.4129220062819, abs=1e-12)
     assert np.abs(gradient * sigmas)[1:-1].max() < 1e-6
 
@@ -144,8 +150,8 @@ def test_multiplicities_repeat_entries(loss: str, eta: float) -> None:
     sigmas = levels(9, end=0.0)
     short = ss.Spectrum([2.0, 0.1], weights=[3.0, 2.0], mean_power=[6.0, 1.0])
     long = ss.Spectrum([2.0, 2.0, 2.0, 0.1, 0.1], mean_power=[1.0, 2.0, 3.0, 0.25, 0.75])
-    one = ss.value_and_grad(short, sigmas, sampler=solver(eta), loss=loss)
-    other = ss.value_and_grad(long, sigmas, sampler=solver(eta), loss=loss)
+    one = ss.value_and_grad(short, sigmas, sampler=solver(eta), loss=loss, target="data")
+    other = ss.value_and_grad(long, sigmas, sampler=solver(eta), loss=loss, target="data")
     assert one[0] == pytest.approx(other[0], rel=1e-13)
     assert norm_error(one[1], other[1]) < 1e-11
 
@@ -157,13 +163,17 @@ def test_bitwise_equal_for_every_thread_count(loss: str, eta: float) -> None:
     values = np.exp(rng.normal(0, 4, 10_007))
     data = ss.Spectrum(values, weights=rng.uniform(0, 3, values.size), mean_power=values * 0.1)
     sigmas = levels(37, kind="uneven", end=0.001)
-    first = ss.value_and_grad(data, sigmas, sampler=solver(eta), loss=loss, threads=1)
-    alone = ss.evaluate(data, sigmas, sampler=solver(eta), loss=loss, threads=1)
+    first = ss.value_and_grad(data, sigmas, sampler=solver(eta), loss=loss, threads=1, target="data")
+    alone = ss.evaluate(data, sigmas, sampler=solver(eta), loss=loss, threads=1, target="data")
     for threads in (2, 3, 8, 0):
-        value, gradient = ss.value_and_grad(data, sigmas, sampler=solver(eta), loss=loss, threads=threads)
+        value, gradient = ss.value_and_grad(
+            data, sigmas, sampler=solver(eta), loss=loss, threads=threads, target="data"
+        )
         assert value == first[0]
         assert np.array_equal(gradient, first[1])
-        assert ss.evaluate(data, sigmas, sampler=solver(eta), loss=loss, threads=threads) == alone
+        assert (
+            ss.evaluate(data, sigmas, sampler=solver(eta), loss=loss, threads=threads, target="data") == alone
+        )
 
 
 def test_a_forked_child_computes_the_same() -> None:
@@ -190,29 +200,29 @@ def test_zero_eigenvalues_are_refused_by_divergences() -> None:
     data = ss.Spectrum([1.0, 0.0])
     for loss in ("kl", "reverse_kl"):
         with pytest.raises(ValueError, match=r"eigenvalues\[1\]"):
-            ss.evaluate(data, [2.0, 1.0, 0.0], loss=loss)
+            ss.evaluate(data, [2.0, 1.0, 0.0], loss=loss, target="data")
         with pytest.raises(ValueError, match="zero eigenvalues"):
-            ss.value_and_grad(data, [2.0, 1.0, 0.0], loss=loss)
+            ss.value_and_grad(data, [2.0, 1.0, 0.0], loss=loss, target="data")
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     data, sigmas = ss.Spectrum([1.0]), [2.0, 1.0, 0.0]
     with pytest.raises(ValueError, match="did you mean 'ddim'"):
-        ss.evaluate(data, sigmas, sampler="ddin")
+        ss.evaluate(data, sigmas, sampler="ddin", target="data")
     with pytest.raises(ValueError, match="known: flow, ve, vp"):
-        ss.evaluate(data, sigmas, process="vpp")
+        ss.evaluate(data, sigmas, process="vpp", target="data")
     with pytest.raises(ValueError, match="known: kl, reverse_kl, w2"):
-        ss.evaluate(data, sigmas, loss="mse")
+        ss.evaluate(data, sigmas, loss="mse", target="data")
     with pytest.raises(TypeError, match="sampler"):
-        ss.evaluate(data, sigmas, sampler=3)
+        ss.evaluate(data, sigmas, sampler=3, target="data")
 
 
 @pytest.mark.parametrize("threads", [-1, 10**6])
 def test_bad_thread_counts(threads: int) -> None:
     with pytest.raises(ValueError, match="threads"):
-        ss.evaluate(ss.Spectrum([1.0]), [1.0, 0.0], threads=threads)
+        ss.evaluate(ss.Spectrum([1.0]), [1.0, 0.0], threads=threads, target="data")
     with pytest.raises(TypeError, match="threads"):
-        ss.evaluate(ss.Spectrum([1.0]), [1.0, 0.0], threads=1.5)  # type: ignore[arg-type]
+        ss.evaluate(ss.Spectrum([1.0]), [1.0, 0.0], threads=1.5, target="data")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,7 @@ def _one_by_one(
         spectrum.mean_power,
         schedule.sigmas,
         as_sampler(sampler).core.one_by_one(),
-        codes.process_code("vp"),
-        codes.loss_code(loss),
+        codes.criterion("vp", loss),
         1,
     )
 
@@ -42,12 +41,14 @@ def _one_by_one(
 def test_panels_give_the_plain_sums(sampler: str, loss: LossName, mean: bool) -> None:
     spectrum = _spectrum(3000, mean=mean)
     schedule = ss.baselines.edm(40, sigma_max=80.0, sigma_min=0.02)
-    value, gradient = ss.value_and_grad(spectrum, schedule, sampler=sampler, loss=loss)
+    value, gradient = ss.value_and_grad(spectrum, schedule, sampler=sampler, loss=loss, target="data")
     want, slopes = _one_by_one(spectrum, schedule, sampler, loss)
     exact = sampler in ("ddim", "ddpm")
     assert value == pytest.approx(want, rel=1e-13 if exact else 1e-11)
     assert np.abs(gradient - slopes).max() <= (1e-13 if exact else 1e-9) * np.abs(slopes).max()
-    assert ss.evaluate(spectrum, schedule, sampler=sampler, loss=loss) == pytest.approx(value, rel=1e-11)
+    assert ss.evaluate(spectrum, schedule, sampler=sampler, loss=loss, target="data") == pytest.approx(
+        value, rel=1e-11
+    )
     # Panels were used: the two sums round differently.
     assert gradient.tolist() != slopes.tolist()
 
@@ -59,9 +60,9 @@ def test_the_order_of_eigenvalues_and_the_threads_do_not_matter() -> None:
         spectrum.eigenvalues[order], weights=spectrum.weights[order], mean_power=spectrum.mean_power[order]
     )
     schedule = ss.baselines.edm(60)
-    value, gradient = ss.value_and_grad(spectrum, schedule, threads=1)
-    assert ss.value_and_grad(spectrum, schedule, threads=2)[1].tolist() == gradient.tolist()
-    again, slopes = ss.value_and_grad(in_order, schedule)
+    value, gradient = ss.value_and_grad(spectrum, schedule, threads=1, target="data")
+    assert ss.value_and_grad(spectrum, schedule, threads=2, target="data")[1].tolist() == gradient.tolist()
+    again, slopes = ss.value_and_grad(in_order, schedule, target="data")
     assert again == pytest.approx(value, rel=1e-13)
     assert np.abs(gradient - slopes).max() <= 1e-13 * np.abs(gradient).max()
 
@@ -71,5 +72,5 @@ def test_zeros_and_extremes_are_counted() -> None:
     odd = [0.0] * 50 + [1e-300, 1e-90, 1e60]
     spectrum = ss.Spectrum([*usual.eigenvalues, *odd], weights=[*usual.weights, *np.ones(len(odd))])
     schedule = ss.baselines.edm(40, sigma_min=0.05)
-    parts = [ss.evaluate(s, schedule) ** 2 for s in (usual, ss.Spectrum(odd))]
-    assert ss.evaluate(spectrum, schedule) ** 2 == pytest.approx(sum(parts), rel=1e-12)
+    parts = [ss.evaluate(s, schedule, target="data") ** 2 for s in (usual, ss.Spectrum(odd))]
+    assert ss.evaluate(spectrum, schedule, target="data") ** 2 == pytest.approx(sum(parts), rel=1e-12)

@@ -169,7 +169,7 @@ def test_transfer_of_many_steps(solver: Sampler, zero: bool) -> None:
 def test_loss_and_gradient(solver: Sampler, zero: bool) -> None:
     sigmas = levels(5, zero=zero)
     data = ss.Spectrum(VALUES[[1, 3, 5]], weights=[2.0, 1.0, 0.5], mean_power=[0.1, 0.0, 3.0])
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver)
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, target="data")
     options = {"sampler": solver.name, **choices(solver)}
     assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **options)), rel=1e-10)
     # At a last level of 0 solvers switch to first order: there the derivative is the engine's convention.
@@ -186,7 +186,7 @@ def test_divergences(solver: Sampler, loss: str, process: str) -> None:
     sigmas = levels(5, zero=False)
     data = ss.Spectrum(VALUES[[1, 3, 5]], weights=[2.0, 1.0, 0.5], mean_power=[0.1, 0.0, 3.0])
     options: dict[str, Any] = {"loss": loss, "process": process}
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, **options)
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, **options, target="data")
     options |= {"sampler": solver.name, **choices(solver)}
     assert value == pytest.approx(float(reference_loss(data, sigmas, digits=30, **options)), rel=1e-10)
     expected = reference_gradient(data, sigmas, digits=20, **options)
@@ -208,9 +208,9 @@ def test_white_error_of_the_denoiser(solver: Sampler, zero: bool) -> None:
 def test_bitwise_equal_for_every_thread_count(solver: Sampler) -> None:
     data = ss.Spectrum(np.exp(np.random.default_rng(2).normal(0, 3, 10_007)))
     sigmas = levels(17, zero=True)
-    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, threads=1)
+    value, gradient = ss.value_and_grad(data, sigmas, sampler=solver, threads=1, target="data")
     for threads in (2, 3, 8):
-        other = ss.value_and_grad(data, sigmas, sampler=solver, threads=threads)
+        other = ss.value_and_grad(data, sigmas, sampler=solver, threads=threads, target="data")
         assert other[0] == value
         assert np.array_equal(other[1], gradient)
 
@@ -276,7 +276,7 @@ def test_options_are_checked() -> None:
         UniPC(bh=3)
     for noise_form in ("dpm_multistep", "dpm_multistep_sde", UniPC(predict_x0=False)):
         with pytest.raises(ValueError, match="positive sigma_min"):
-            ss.evaluate(DATA, [3.0, 1.0, 0.0], sampler=noise_form)
+            ss.evaluate(DATA, [3.0, 1.0, 0.0], sampler=noise_form, target="data")
     with pytest.raises(ValueError, match=r"disable_corrector\[1\] must be at least 0"):
         UniPC(disable_corrector=(0, -1))
     with pytest.raises(TypeError, match="sequence of integers"):

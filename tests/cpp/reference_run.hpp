@@ -70,7 +70,7 @@ struct Run {
         const Sample clean = (lambda / (lambda + square)) * x;
         if (error == 0.0) return clean;
         errors.push_back(drawn + 1);
-        return clean + (error * std::sqrt(square / (1.0 + square))) * noise();
+        return clean + (error * std::sqrt(lambda * square / (lambda + square))) * noise();
     }
     Sample slope(const Sample& x, const Sample& denoised, const Number& sigma) { return (1.0 / sigma) * (x - denoised); }
     bool zero(int k) const { return sigmas[k].real() == 0.0L; }

@@ -63,7 +63,7 @@ const double paper_first = std::sqrt((1.0 - 4.036e-5) / 4.036e-5), paper_last = 
 
 DesignProblem problem_of(const Data& data, const char* sampler, Loss loss, double first, double last,
                          std::ptrdiff_t steps) {
-    DesignProblem problem{data.view(), make_sampler(sampler, {}, 0.0), Process::vp, loss, first, last, steps, {}};
+    DesignProblem problem{data.view(), make_sampler(sampler, {}, 0.0), {Process::vp, loss}, first, last, steps, {}};
     problem.settings.threads = 1;
     return problem;
 }
@@ -148,6 +148,33 @@ void check_hessian(Objective& objective, const std::string& name) {
         CHECK(solved && off < 1e-7,
               name + (tied ? ", tied" : "") + ": residual of the Newton step " + std::to_string(off));
     }
+}
+
+// Against the limit the same Newton steps serve, from both starts.
+void test_limit_hessians() {
+    const Data many = power_law(40), few = power_law(3);
+    for (const Loss loss : {Loss::w2, Loss::kl, Loss::reverse_kl})
+        for (const Start start : {Start::prior, Start::data})
+            for (const double last : {0.0, 0.02}) {
+                const std::string name = ", limit, loss " + std::to_string(static_cast<int>(loss)) + ", last " +
+                                         std::to_string(last);
+                const auto against_limit = [&](const Data& data, const char* sampler, double error, std::ptrdiff_t n) {
+                    DesignProblem problem = problem_of(data, sampler, loss, 80.0, last, n);
+                    problem.sampler = make_sampler(sampler, {}, error);
+                    problem.criterion = {Process::vp, loss, Target::limit, start};
+                    return problem;
+                };
+                for (const char* sampler : {"ddim", "ddpm"}) {
+                    PairwiseObjective dense(against_limit(many, sampler, 0.0, 9));
+                    check_hessian(dense, std::string(sampler) + name);
+                    PairwiseObjective low_rank(against_limit(few, sampler, 0.0, 40));
+                    check_hessian(low_rank, std::string(sampler) + " low rank" + name);
+                }
+                for (const char* sampler : {"ddim", "heun", "dpmpp_2m", "dpmpp_2m_sde"}) {
+                    DenseObjective engine(against_limit(many, sampler, 0.1, 9));
+                    check_hessian(engine, std::string(sampler) + " on the engine" + name);
+                }
+            }
 }
 
 void test_hessians() {
@@ -341,6 +368,7 @@ int main() {
     test_paper_case();
     test_equal_angles();
     test_hessians();
+    test_limit_hessians();
     test_multipliers();
     test_many_steps();
     test_onset_of_large_last_step();

@@ -11,24 +11,18 @@
 #include "check.hpp"
 #include "core/engine/engine.hpp"
 #include "core/kernels/dispatch.hpp"
-#include "reference_samplers.hpp"
+#include "reference_loss.hpp"
 
 using namespace specsched;
-using reference::Number;
+using namespace reference;
 
 namespace {
-
-struct Case {
-    std::string name;
-    std::map<std::string, double> options;
-    std::vector<int> disable_corrector{};
-};
 
 const std::vector<Case> cases{
     {"ddim", {}},
     {"ddim", {{"eta", 0.4}}},
     {"ddim", {{"eta", 0.7}, {"s_churn", 2.0}, {"s_noise", 1.1}}},
-    {"ddim", {{"eta", 1.3}}},
+    {"ddim", {{"eta", 0.9}}},
     {"ddim", {{"eta", 0.5}, {"s_churn", 2.0}, {"s_noise", 1.1}, {"diffusers_churn", 1.0}}},
     {"ddpm", {}},
     {"heun", {}},
@@ -121,46 +115,6 @@ LevelsView view(const std::vector<double>& sigmas) {
     return {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
 }
 
-struct Moments {
-    Number gain, injected;  // injected: by sampler and denoiser
-    int calls;
-    Number by_error;        // the denoiser's part
-};
-
-// P and Q by the reference; `moved` gets an imaginary step, real shifts are in `sigmas` already.
-Moments reference_moments(const Case& c, const std::vector<long double>& sigmas, double lambda, double error,
-                          int moved = -1, long double step = 0) {
-    reference::Run run{lambda, {}, c.options, c.disable_corrector};
-    run.error = error;
-    for (std::size_t k = 0; k < sigmas.size(); ++k)
-        run.sigmas.emplace_back(sigmas[k], static_cast<int>(k) == moved ? step : 0.0L);
-    const reference::Sample out = reference::sample(c.name, run);
-    Number injected = 0;
-    for (std::size_t n = 1; n < out.on.size(); ++n) injected += out.on[n] * out.on[n];
-    Number by_error = 0;
-    for (const int n : run.errors)
-        if (n < static_cast<int>(out.on.size())) by_error += out.on[n] * out.on[n];
-    return {out.on[0], injected, run.calls, by_error};
-}
-
-Number prior_variance(Process process, const Number& r) {
-    if (process == Process::vp) return Number(1) + r * r;
-    if (process == Process::ve) return r * r;
-    return (Number(1) + r) * (Number(1) + r);
-}
-Number end_scale(Process process, const Number& r) {
-    if (process == Process::vp) return Number(1) / std::sqrt(Number(1) + r * r);
-    if (process == Process::ve) return 1;
-    return Number(1) / (Number(1) + r);
-}
-
-struct Problem {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
-
 Problem make_problem(std::size_t count, bool with_zero) {
     Problem p;
     for (std::size_t i = 0; i < count; ++i) {
@@ -170,32 +124,6 @@ Problem make_problem(std::size_t count, bool with_zero) {
     }
     if (with_zero) p.eigenvalues.back() = 0.0;
     return p;
-}
-
-// Sum of loss terms, from the formulas of the theorems.
-Number reference_loss(const Case& c, const std::vector<long double>& sigmas, const Problem& p, Process process,
-                      Loss loss, double error, int moved, long double step) {
-    Number first(sigmas.front(), moved == 0 ? step : 0.0L);
-    Number last(sigmas.back(), moved + 1 == static_cast<int>(sigmas.size()) ? step : 0.0L);
-    Number sum = 0;
-    for (std::size_t i = 0; i < p.eigenvalues.size(); ++i) {
-        const long double lambda = p.eigenvalues[i], w = p.weights[i], power = p.mean_power[i];
-        const Moments m = reference_moments(c, sigmas, p.eigenvalues[i], error, moved, step);
-        const Number scale = end_scale(process, last);
-        const Number v = scale * scale * (m.gain * m.gain * prior_variance(process, first) + m.injected - m.by_error);
-        sum += (loss == Loss::w2 ? w : 0.5L * w / lambda) * scale * scale * m.by_error;
-        const Number lost = Number(1) - scale * (Number(1) - m.gain);  // 1 - D2
-        if (loss == Loss::w2) {
-            const Number root = v == Number(0) ? Number(0) : std::sqrt(v);
-            const Number gap = root - std::sqrt(lambda);
-            sum += w * gap * gap + power * lost * lost;
-        } else {
-            const Number ratio = loss == Loss::kl ? lambda / v : v / lambda;
-            const Number base = loss == Loss::kl ? v : Number(lambda);
-            sum += 0.5L * (w * (ratio - 1.0L - std::log(ratio)) + power * lost * lost / base);
-        }
-    }
-    return sum;
 }
 
 std::vector<long double> widened(const std::vector<double>& sigmas) { return {sigmas.begin(), sigmas.end()}; }
@@ -246,33 +174,34 @@ void test_trace() {
     }
 }
 
-void test_derivatives(const Case& c, std::size_t s, Process process, Loss loss, double error, bool second) {
+void test_derivatives(const Case& c, std::size_t s, const Criterion& criterion, double error, bool second) {
     const std::vector<double>& sigmas = schedules[s];
     if (!fits(c, sigmas)) return;
+    if (criterion.target == Target::limit && !check_limit(spec_of(c)).empty()) return;
     const SolverSpec spec = spec_of(c);
     // The slope of the last level at 0 belongs to levels that end above 0, for solvers that treat 0 apart.
     const int n = static_cast<int>(sigmas.size()), free = sigmas.back() == 0.0 ? n - 1 : n;
-    const Problem p = make_problem(7, loss == Loss::w2);
+    const Problem p = make_problem(7, criterion.loss == Loss::w2);
     std::vector<double> gradient(n), again(n), hessian(n * n);
-    const double value = engine_loss_gradient(p.view(), view(sigmas), spec, process, loss, error, 1, gradient.data());
-    CHECK_CLOSE(engine_loss(p.view(), view(sigmas), spec, process, loss, error, 1), value, 1e-11, 0.0,
+    const double value = engine_loss_gradient(p.view(), view(sigmas), spec, criterion, error, 1, gradient.data());
+    CHECK_CLOSE(engine_loss(p.view(), view(sigmas), spec, criterion, error, 1), value, 1e-11, 0.0,
                 label(c, s, "loss twice"));
     const std::vector<long double> levels = widened(sigmas);
     const long double tiny = 1e-40L, shift = 1e-6L;
-    const Number direct = reference_loss(c, levels, p, process, loss, error, -1, 0);
+    const Number direct = reference_loss(c, levels, p, criterion, error, -1, 0);
     CHECK_CLOSE(value, static_cast<double>(direct.real()), 1e-10, 0.0, label(c, s, "loss"));
     std::vector<double> want(n);
     // In log sigma: that is the scale on which the levels differ.
     double largest = 0.0;
     for (int k = 0; k < free; ++k) {
-        want[k] = static_cast<double>(reference_loss(c, levels, p, process, loss, error, k, tiny).imag() / tiny);
+        want[k] = static_cast<double>(reference_loss(c, levels, p, criterion, error, k, tiny).imag() / tiny);
         largest = std::max(largest, std::fabs(want[k] * sigmas[k]));
     }
     for (int k = 0; k < free; ++k)
         CHECK_CLOSE(gradient[k] * sigmas[k], want[k] * sigmas[k], 1e-10, largest,
                     label(c, s, "gradient " + std::to_string(k)));
     if (!second) return;
-    engine_loss_hessian(p.view(), view(sigmas), spec, process, loss, error, 1, again.data(), hessian.data());
+    engine_loss_hessian(p.view(), view(sigmas), spec, criterion, error, 1, again.data(), hessian.data());
     for (int k = 0; k < n; ++k)
         CHECK_CLOSE(again[k], gradient[k], 1e-12, largest / std::fmax(sigmas[k], 1e-3), label(c, s, "gradient twice"));
     std::vector<double> row(n);
@@ -283,8 +212,8 @@ void test_derivatives(const Case& c, std::size_t s, Process process, Loss loss, 
         up[k] *= 1 + shift;
         down[k] *= 1 - shift;
         for (int j = 0; j < free; ++j) {
-            const Number change = reference_loss(c, up, p, process, loss, error, j, tiny) -
-                                  reference_loss(c, down, p, process, loss, error, j, tiny);
+            const Number change = reference_loss(c, up, p, criterion, error, j, tiny) -
+                                  reference_loss(c, down, p, criterion, error, j, tiny);
             row[j] = static_cast<double>(change.imag() / tiny / (2 * shift) * levels[j]);
             widest = std::max(widest, std::fabs(row[j]));
         }
@@ -302,13 +231,20 @@ void test_derivatives(const Case& c, std::size_t s, Process process, Loss loss, 
 
 void test_all_derivatives() {
     for (const Case& c : cases) {
-        test_derivatives(c, 0, Process::vp, Loss::w2, 0.0, false);
-        test_derivatives(c, 1, Process::flow, Loss::w2, 0.15, true);
-        test_derivatives(c, 2, Process::ve, Loss::w2, 0.15, true);
-        test_derivatives(c, 1, Process::vp, Loss::kl, 0.0, false);
-        test_derivatives(c, 4, Process::flow, Loss::reverse_kl, 0.0, true);
-        test_derivatives(c, 3, Process::flow, Loss::reverse_kl, 0.1, true);
-        test_derivatives(c, 5, Process::vp, Loss::w2, 0.0, false);
+        test_derivatives(c, 0, {Process::vp, Loss::w2}, 0.0, false);
+        test_derivatives(c, 1, {Process::flow, Loss::w2}, 0.15, true);
+        test_derivatives(c, 2, {Process::ve, Loss::w2}, 0.15, true);
+        test_derivatives(c, 1, {Process::vp, Loss::kl}, 0.0, false);
+        test_derivatives(c, 4, {Process::flow, Loss::reverse_kl}, 0.0, true);
+        test_derivatives(c, 3, {Process::flow, Loss::reverse_kl}, 0.1, true);
+        test_derivatives(c, 3, {Process::flow, Loss::w2, Target::data, Start::data}, 0.0, true);
+        test_derivatives(c, 5, {Process::vp, Loss::w2}, 0.0, false);
+        test_derivatives(c, 3, {Process::flow, Loss::w2, Target::limit}, 0.15, true);
+        test_derivatives(c, 2, {Process::vp, Loss::w2, Target::limit}, 0.0, true);
+        test_derivatives(c, 3, {Process::vp, Loss::w2, Target::limit, Start::data}, 0.1, true);
+        test_derivatives(c, 4, {Process::flow, Loss::kl, Target::limit}, 0.1, true);
+        test_derivatives(c, 3, {Process::vp, Loss::reverse_kl, Target::limit, Start::data}, 0.1, true);
+        test_derivatives(c, 1, {Process::ve, Loss::reverse_kl, Target::limit}, 0.1, false);
     }
 }
 
@@ -322,14 +258,14 @@ void test_eta() {
         spec.eta_steps = {0.3, 0.6, 0.5, 0.4, 0.9, 0.2, 0.7};
         CHECK(check(spec, view(sigmas)).empty(), name + ": one eta per step");
         std::vector<double> gradient(sigmas.size()), by_eta(spec.eta_steps.size());
-        engine_loss_gradient(p.view(), view(sigmas), spec, Process::vp, Loss::w2, 0.0, 1, gradient.data(),
+        engine_loss_gradient(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.0, 1, gradient.data(),
                              by_eta.data());
         for (std::size_t k = 0; k < by_eta.size(); ++k) {
             SolverSpec up = spec, down = spec;
             up.eta_steps[k] += 1e-5;
             down.eta_steps[k] -= 1e-5;
-            const double change = engine_loss(p.view(), view(sigmas), up, Process::vp, Loss::w2, 0.0, 1) -
-                                  engine_loss(p.view(), view(sigmas), down, Process::vp, Loss::w2, 0.0, 1);
+            const double change = engine_loss(p.view(), view(sigmas), up, {Process::vp, Loss::w2}, 0.0, 1) -
+                                  engine_loss(p.view(), view(sigmas), down, {Process::vp, Loss::w2}, 0.0, 1);
             CHECK_CLOSE(by_eta[k], change / 2e-5, 1e-5, 0.1, name + ": d loss / d eta of step " + std::to_string(k));
         }
         spec.eta_steps.pop_back();
@@ -372,12 +308,12 @@ void test_threads() {
         const SolverSpec spec = parse_solver(name, {});
         std::vector<double> one(n), three(n), H1(n * n), H3(n * n);
         const double a =
-            engine_loss_gradient(p.view(), view(sigmas), spec, Process::vp, Loss::w2, 0.1, 1, one.data());
+            engine_loss_gradient(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.1, 1, one.data());
         const double b =
-            engine_loss_gradient(p.view(), view(sigmas), spec, Process::vp, Loss::w2, 0.1, 3, three.data());
+            engine_loss_gradient(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.1, 3, three.data());
         CHECK(a == b && one == three, std::string(name) + ": same bits for every thread count");
-        engine_loss_hessian(p.view(), view(sigmas), spec, Process::vp, Loss::w2, 0.1, 1, one.data(), H1.data());
-        engine_loss_hessian(p.view(), view(sigmas), spec, Process::vp, Loss::w2, 0.1, 3, three.data(), H3.data());
+        engine_loss_hessian(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.1, 1, one.data(), H1.data());
+        engine_loss_hessian(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.1, 3, three.data(), H3.data());
         CHECK(H1 == H3, std::string(name) + ": same bits of the Hessian for every thread count");
     }
 }
@@ -392,11 +328,11 @@ void test_instruction_sets() {
         std::vector<double> all;
         for (const char* solver : {"dpmpp_3m", "heun", "ddpm"}) {
             const SolverSpec spec = parse_solver(solver, {});
-            all.push_back(engine_loss_hessian(p.view(), view(sigmas), spec, Process::flow, Loss::w2, 0.1, 1,
+            all.push_back(engine_loss_hessian(p.view(), view(sigmas), spec, {Process::flow, Loss::w2}, 0.1, 1,
                                               gradient.data(), hessian.data()));
             all.insert(all.end(), gradient.begin(), gradient.end());
             all.insert(all.end(), hessian.begin(), hessian.end());
-            engine_loss_gradient(p.view(), view(sigmas), spec, Process::flow, Loss::w2, 0.1, 1, gradient.data());
+            engine_loss_gradient(p.view(), view(sigmas), spec, {Process::flow, Loss::w2}, 0.1, 1, gradient.data());
             all.insert(all.end(), gradient.begin(), gradient.end());
         }
         if (first.empty()) first = all;
@@ -421,6 +357,29 @@ void test_many_steps() {
                         label(c, 200, "injected, 200 steps"));
         }
     }
+}
+
+// With 20,000 steps every sampler is within 1e-3 of its limit, in W2 relative to the root of the total power.
+void test_limits() {
+    std::vector<double> sigmas;
+    const int steps = 20000;
+    for (int k = 0; k <= steps; ++k) sigmas.push_back(80.0 * std::pow(0.002 / 80.0, static_cast<double>(k) / steps));
+    const Problem p = make_problem(8, true);
+    double power = 0.0;
+    for (std::size_t i = 0; i < p.eigenvalues.size(); ++i) power += p.weights[i] * p.eigenvalues[i] + p.mean_power[i];
+    for (const Case& c : cases) {
+        const SolverSpec spec = spec_of(c);
+        if (!check_limit(spec).empty()) continue;
+        for (const Start start : {Start::prior, Start::data}) {
+            const double sum =
+                engine_loss(p.view(), view(sigmas), spec, {Process::vp, Loss::w2, Target::limit, start}, 0.0, 1);
+            CHECK(std::sqrt(sum / power) < 1e-3, label(c, 20000, "limit, off by " + std::to_string(std::sqrt(sum / power))));
+        }
+    }
+    SolverSpec churned = parse_solver("heun", {{"s_churn", 1.0}}), uneven = parse_solver("ddim", {});
+    uneven.eta_steps = {0.1, 0.2};
+    CHECK(check_limit(churned).find("s_churn") != std::string::npos, "no limit with churn");
+    CHECK(check_limit(uneven).find("target='data'") != std::string::npos, "no limit with an eta per step");
 }
 
 template <class Body>
@@ -463,6 +422,7 @@ int main() {
     test_threads();
     test_instruction_sets();
     test_many_steps();
+    test_limits();
     test_all_derivatives();
     return checks::report();
 }

@@ -86,7 +86,7 @@ struct Values {
 
 Values evaluate(const Case& c, const Sampler& sampler, const Data& data, int threads) {
     Values out{0.0, std::vector<double>(c.sigmas.size())};
-    out.sum = loss_sum(sampler, data.view(), c.view(), c.process, c.loss, out.gradient.data(), threads);
+    out.sum = loss_sum(sampler, data.view(), c.view(), {c.process, c.loss}, out.gradient.data(), threads);
     return out;
 }
 
@@ -121,7 +121,7 @@ void test_same_bits() {
 void test_loss_alone_is_the_same() {
     const Data data = random_spectrum(70, 2);
     for (const Case& c : cases({1, 5, 20})) {
-        const double alone = loss_sum(c.sampler, data.view(), c.view(), c.process, c.loss, nullptr, 1);
+        const double alone = loss_sum(c.sampler, data.view(), c.view(), {c.process, c.loss}, nullptr, 1);
         CHECK_CLOSE(alone, evaluate(c, c.sampler, data, 1).sum, 1e-12, 0.0, c.name + ": loss without gradient");
     }
 }
@@ -143,8 +143,8 @@ void test_transfer_agrees() {
     const Data data = random_spectrum(41, 4);
     std::vector<double> gain(41), variance(41), engine_gain(41), engine_variance(41);
     for (const Case& c : cases({1, 8, 40})) {
-        transfer(c.sampler, data.view(), c.view(), c.process, {gain.data(), variance.data()}, 1);
-        transfer(on_engine(c.sampler), data.view(), c.view(), c.process, {engine_gain.data(), engine_variance.data()}, 1);
+        transfer(c.sampler, data.view(), c.view(), {c.process, Loss::w2}, {gain.data(), variance.data()}, 1);
+        transfer(on_engine(c.sampler), data.view(), c.view(), {c.process, Loss::w2}, {engine_gain.data(), engine_variance.data()}, 1);
         for (std::size_t i = 0; i < gain.size(); ++i) {
             CHECK_CLOSE(gain[i], engine_gain[i], 1e-12, 1e-3, c.name + ": gain " + std::to_string(i));
             CHECK_CLOSE(variance[i], engine_variance[i], 1e-12, 1e-3, c.name + ": variance " + std::to_string(i));
@@ -172,6 +172,37 @@ void test_gradient_is_that_of_the_loss() {
     }
 }
 
+// DDIM and DDPM against their limits, from both starts, zero eigenvalues among the others.
+void test_limits_agree() {
+    Data data = random_spectrum(90, 3);
+    data.eigenvalues[7] = data.eigenvalues[40] = 0.0;
+    for (const double eta : {0.0, 1.0})
+        for (const Process process : processes)
+            for (const Start start : {Start::prior, Start::data})
+                for (const std::ptrdiff_t count : {1, 2, 3, 10, 60})
+                    for (const double last : {0.0, 0.01}) {
+                        const Sampler sampler = make_sampler("ddim", {{"eta", eta}}, 0.0);
+                        const Criterion criterion{process, Loss::w2, Target::limit, start};
+                        CHECK(dense_serves(sampler.kernel, criterion), "a kernel of its own");
+                        const std::vector<double> sigmas = levels(count, last);
+                        const LevelsView view{sigmas.data(), count + 1};
+                        std::vector<double> dense(sigmas.size()), engine(sigmas.size()), terms(90);
+                        const double a = loss_sum(sampler, data.view(), view, criterion, dense.data(), 1);
+                        const double b = loss_sum(on_engine(sampler), data.view(), view, criterion, engine.data(), 1);
+                        const std::string name = "limit, eta " + std::to_string(eta) + ", S=" + std::to_string(count) +
+                                                 ", process " + process_names[static_cast<int>(process)];
+                        CHECK_CLOSE(a, b, 1e-9, 0.0, name + ": loss");
+                        CHECK_CLOSE(loss_sum(sampler, data.view(), view, criterion, nullptr, 1), a, 1e-13, 0.0, name);
+                        loss_terms(sampler, data.view(), view, criterion, terms.data(), 1);
+                        double total = 0.0;
+                        for (const double term : terms) total += term;
+                        CHECK_CLOSE(total, a, 1e-12, 0.0, name + ": terms");
+                        for (std::size_t k = 0; k < sigmas.size(); ++k)
+                            CHECK_CLOSE(dense[k], engine[k], 1e-9, largest(engine),
+                                        name + ": slope " + std::to_string(k));
+                    }
+}
+
 // At lambda = 0 every denoiser returns the mean: DDIM scales what it starts from by r_S / r_0, DDPM too, and adds noise.
 void test_zero_eigenvalues() {
     const Data zero{{0.0, 0.0}, {3.0, 1.0}, {0.2, 0.0}};
@@ -186,12 +217,12 @@ void test_zero_eigenvalues() {
             const double want = 4.0 * alpha * alpha * share * share * start + 0.2 * lost * lost;
             const std::string name = std::string("zero eigenvalues, ") + process_names[static_cast<int>(process)] +
                                      ", last " + std::to_string(last);
-            CHECK_CLOSE(loss_sum(ddim, zero.view(), view, process, Loss::w2, nullptr, 1), want, 1e-12, 1e-300, name);
+            CHECK_CLOSE(loss_sum(ddim, zero.view(), view, {process, Loss::w2}, nullptr, 1), want, 1e-12, 1e-300, name);
             for (const char* solver : {"ddim", "ddpm"}) {
                 const Sampler sampler = make_sampler(solver, {}, 0.0);
                 std::vector<double> dense(10), engine(10);
-                const double a = loss_sum(sampler, zero.view(), view, process, Loss::w2, dense.data(), 1);
-                const double b = loss_sum(on_engine(sampler), zero.view(), view, process, Loss::w2, engine.data(), 1);
+                const double a = loss_sum(sampler, zero.view(), view, {process, Loss::w2}, dense.data(), 1);
+                const double b = loss_sum(on_engine(sampler), zero.view(), view, {process, Loss::w2}, engine.data(), 1);
                 CHECK_CLOSE(a, b, 1e-12, 1e-300, name + ", " + solver + ": loss");
                 for (std::size_t k = 0; k < 10; ++k) {
                     CHECK(std::isfinite(dense[k]), name + ", " + solver + ": finite slopes");
@@ -211,5 +242,6 @@ int main() {
     test_transfer_agrees();
     test_gradient_is_that_of_the_loss();
     test_zero_eigenvalues();
+    test_limits_agree();
     return checks::report();
 }

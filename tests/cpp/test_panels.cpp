@@ -71,13 +71,13 @@ double largest(const std::vector<double>& values) {
     return most;
 }
 
-void compare(const Sampler& sampler, const Data& data, const std::vector<double>& sigmas, Process process, Loss loss,
+void compare(const Sampler& sampler, const Data& data, const std::vector<double>& sigmas, const Criterion& criterion,
              const std::string& name) {
     std::vector<double> fast(sigmas.size()), plain(sigmas.size());
     double sum = 0.0, alone = 0.0;
-    CHECK(panel_loss(sampler, data.view(), view(sigmas), process, loss, fast.data(), 1, sum), name + ": goes by panels");
-    CHECK(panel_loss(sampler, data.view(), view(sigmas), process, loss, nullptr, 1, alone), name + ": the loss alone");
-    const double want = plain_loss_sum(sampler, data.view(), view(sigmas), process, loss, plain.data(), 1);
+    CHECK(panel_loss(sampler, data.view(), view(sigmas), criterion, fast.data(), 1, sum), name + ": goes by panels");
+    CHECK(panel_loss(sampler, data.view(), view(sigmas), criterion, nullptr, 1, alone), name + ": the loss alone");
+    const double want = plain_loss_sum(sampler, data.view(), view(sigmas), criterion, plain.data(), 1);
     const double tolerance = sampler.dense ? 1e-13 : 1e-8;
     CHECK_CLOSE(sum, want, sampler.dense ? 1e-13 : 1e-11, 0.0, name + ": loss");
     CHECK_CLOSE(alone, sum, sampler.dense ? 1e-13 : 1e-11, 0.0, name + ": loss without gradient");
@@ -99,13 +99,32 @@ void test_plain_sums() {
         for (const std::ptrdiff_t steps : {20, 60}) {
             const std::vector<double> sigmas = levels(steps, 0.01);
             for (const Process process : processes)
-                compare(sampler, many, sigmas, process, Loss::w2, solver + ", process " + std::to_string(int(process)));
+                compare(sampler, many, sigmas, {process, Loss::w2}, solver + ", process " + std::to_string(int(process)));
             for (const Loss loss : losses) {
-                compare(sampler, many, sigmas, Process::vp, loss, solver + ", loss " + std::to_string(int(loss)));
-                compare(sampler, sorted, sigmas, Process::vp, loss, solver + ", sorted");
+                compare(sampler, many, sigmas, {Process::vp, loss}, solver + ", loss " + std::to_string(int(loss)));
+                compare(sampler, sorted, sigmas, {Process::vp, loss}, solver + ", sorted");
             }
         }
     }
+}
+
+// Against the limit, and with errors of the denoiser: sums over the nodes.
+void test_node_sums() {
+    const Data many = scattered(3000, -4.0, 3.0, true), sorted = falling(2500);
+    const std::vector<double> sigmas = levels(40, 0.01);
+    for (const char* name : {"ddim", "ddpm", "dpmpp_2m", "heun", "dpmpp_2m_sde", "unipc"})
+        for (const double error : {0.0, 0.1})
+            for (const Start start : {Start::prior, Start::data}) {
+                const Sampler sampler = make_sampler(name, {}, error);
+                for (const Loss loss : losses)
+                    compare(sampler, many, sigmas, {Process::flow, loss, Target::limit, start},
+                            std::string(name) + ", limit, loss " + std::to_string(int(loss)));
+                compare(sampler, sorted, sigmas, {Process::vp, Loss::w2, Target::limit, start},
+                        std::string(name) + ", limit, sorted");
+                if (error > 0.0)
+                    compare(sampler, many, sigmas, {Process::vp, Loss::w2, Target::data, start},
+                            std::string(name) + ", data, with errors");
+            }
 }
 
 // Zeros, eigenvalues out of range, lone ones, a last level of 0, and outputs that vanish beside the data.
@@ -118,14 +137,14 @@ void test_hard_spectra() {
         for (const std::ptrdiff_t steps : {40, 300})
             for (const double last : {0.0, 0.01})
                 for (const Process process : processes)
-                    compare(sampler, data, levels(steps, last), process, Loss::w2, std::string(name) + ", hard");
+                    compare(sampler, data, levels(steps, last), {process, Loss::w2}, std::string(name) + ", hard");
     }
     // Gains that cross zero inside a panel: the root of the variance has a kink there.
     const Data wide = scattered(4000, -6.0, 4.0, true);
     std::vector<double> uneven = levels(24, 0.0);
     for (std::size_t k = 1; k + 2 < uneven.size(); k += 2) uneven[k] = uneven[k + 1] * 1.05;
     for (const char* name : {"dpmpp_2m", "lms", "unipc"})
-        compare(make_sampler(name, {}, 0.0), wide, uneven, Process::vp, Loss::w2, std::string(name) + ", uneven");
+        compare(make_sampler(name, {}, 0.0), wide, uneven, {Process::vp, Loss::w2}, std::string(name) + ", uneven");
 }
 
 void test_same_bits() {
@@ -138,11 +157,11 @@ void test_same_bits() {
             CHECK(select_kernels("baseline"), "baseline");
             std::vector<double> want(sigmas.size()), got(sigmas.size());
             double sum = 0.0, again = 0.0;
-            panel_loss(sampler, data.view(), view(sigmas), Process::vp, loss, want.data(), 1, sum);
+            panel_loss(sampler, data.view(), view(sigmas), {Process::vp, loss}, want.data(), 1, sum);
             for (const std::string& name : names)
                 for (const int threads : {1, 2, 3}) {
                     CHECK(select_kernels(name), name);
-                    panel_loss(sampler, data.view(), view(sigmas), Process::vp, loss, got.data(), threads, again);
+                    panel_loss(sampler, data.view(), view(sigmas), {Process::vp, loss}, got.data(), threads, again);
                     CHECK(again == sum && got == want, std::string(solver) + ": " + name + " on " +
                                                            std::to_string(threads) + " threads differs");
                 }
@@ -179,12 +198,12 @@ void test_when_it_gains() {
     const std::vector<double> sigmas = levels(60, 0.01);
     double sum = 0.0;
     const auto used = [&](const Data& data, const Sampler& sampler) {
-        return panel_loss(sampler, data.view(), view(sigmas), Process::vp, Loss::w2, nullptr, 1, sum);
+        return panel_loss(sampler, data.view(), view(sigmas), {Process::vp, Loss::w2}, nullptr, 1, sum);
     };
     const Sampler ddim = make_sampler("ddim", {}, 0.0);
     CHECK(!used(scattered(100, -2.0, 2.0, false), ddim), "few eigenvalues go one by one");
     CHECK(!used(scattered(1000, -30.0, 30.0, false), ddim), "so do eigenvalues far apart");
-    CHECK(!used(scattered(3000, -2.0, 2.0, false), make_sampler("ddim", {}, 0.01)), "and denoisers with an error");
+    CHECK(used(scattered(3000, -2.0, 2.0, false), make_sampler("ddim", {}, 0.01)), "denoisers with an error, too");
     CHECK(used(scattered(3000, -2.0, 2.0, false), ddim), "many go by panels");
 }
 
@@ -192,6 +211,7 @@ void test_when_it_gains() {
 
 int main() {
     test_plain_sums();
+    test_node_sums();
     test_hard_spectra();
     test_same_bits();
     test_every_eigenvalue_once();

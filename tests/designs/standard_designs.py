@@ -41,11 +41,11 @@ def slopes(spectrum: ss.Spectrum, schedule: ss.Schedule, *, width: float = 1e-4,
         def loss(shift: float, k: int = k) -> float:
             levels = schedule.sigmas.copy()
             levels[k + 1] *= np.exp(shift)
-            return ss.evaluate(spectrum, levels, **choice)
+            return ss.evaluate(spectrum, levels, **choice, target="data")
 
         difference = 8 * (loss(width) - loss(-width)) - (loss(2 * width) - loss(-2 * width))
         result[k] = difference / (12 * width)
-    return result / ss.evaluate(spectrum, schedule, **choice)
+    return result / ss.evaluate(spectrum, schedule, **choice, target="data")
 
 
 def assert_valid(found: ss.Design, ends: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from standard_designs import CLEAN, ENDS, FLOOR, HIGH, PAPER, SPECTRA, assert_valid, interior, slopes
 
 import specsched as ss
-from specsched.designs.problem import SAFE_DENOISER_ERROR
+from specsched.designs.problem import DEFAULT_DENOISER_ERROR
 from specsched.testing import log_normal, paper_case, power_law
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ def test_optimal_and_never_worse_than_a_baseline(name: str, loss: Any, sampler: 
         spectrum = spectrum.dropped()
     for ends in ENDS:
         for steps in (2, 3, 7, 20) if isinstance(sampler, str) else (7,):
-            found = ss.design(spectrum, steps, sampler=sampler, loss=loss, **ends)
+            found = ss.design(spectrum, steps, sampler=sampler, loss=loss, **ends, target="data")
             assert_valid(found, ends)
             assert found.loss <= min(found.baselines.values()) * (1 + 1e-10)
             assert found.success, (steps, ends, found.message, found.kkt_error)
@@ -39,10 +39,10 @@ def test_optimal_and_never_worse_than_a_baseline(name: str, loss: Any, sampler: 
 @pytest.mark.parametrize("process", ["vp", "ve", "flow"])
 def test_every_process(process: Any) -> None:
     spectrum = SPECTRA["power law"]
-    found = ss.design(spectrum, 12, process=process, sigma_max=80.0)
+    found = ss.design(spectrum, 12, process=process, sigma_max=80.0, target="data")
     assert found.success
     assert found.loss < min(found.baselines.values())
-    assert found.loss == ss.evaluate(spectrum, found.schedule, process=process)
+    assert found.loss == ss.evaluate(spectrum, found.schedule, process=process, target="data")
     assert np.abs(slopes(spectrum, found.schedule, process=process)).max() < 1e-7
 
 
@@ -50,7 +50,7 @@ def test_every_process(process: Any) -> None:
     ("process", "first"), [("vp", 157.4), ("ve", 80.0), ("flow", 999.0)], ids=["vp", "ve", "flow"]
 )
 def test_default_ends(process: Any, first: float) -> None:
-    levels = ss.design([1.0, 0.1], 4, process=process).schedule.sigmas
+    levels = ss.design([1.0, 0.1], 4, process=process, target="data").schedule.sigmas
     assert levels[0] == first
     assert levels[-1] == 0.0
 
@@ -58,7 +58,7 @@ def test_default_ends(process: Any, first: float) -> None:
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "dpmpp_2s"])
 def test_solvers_with_several_predictions(sampler: str) -> None:
     spectrum = SPECTRA["power law"]
-    found = ss.design(spectrum, 6, sampler=sampler, sigma_max=80.0, denoiser_error=0.0)
+    found = ss.design(spectrum, 6, sampler=sampler, sigma_max=80.0, denoiser_error=0.0, target="data")
     assert found.success
     assert found.loss < min(found.baselines.values())
     assert np.abs(slopes(spectrum, found.schedule, sampler=sampler)).max() < 1e-6
@@ -66,11 +66,11 @@ def test_solvers_with_several_predictions(sampler: str) -> None:
 
 def test_reported_losses_are_those_of_the_exact_denoiser() -> None:
     spectrum = SPECTRA["power law"]
-    found = ss.design(spectrum, 6, sampler="dpmpp_2m", sigma_max=80.0, denoiser_error=0.1)
-    assert found.loss == ss.evaluate(spectrum, found.schedule, sampler="dpmpp_2m")
+    found = ss.design(spectrum, 6, sampler="dpmpp_2m", sigma_max=80.0, denoiser_error=0.1, target="data")
+    assert found.loss == ss.evaluate(spectrum, found.schedule, sampler="dpmpp_2m", target="data")
     levels = ss.baselines.edm(6, sigma_max=80.0, sigma_min=0.0)
     assert found.baselines["edm"] == pytest.approx(
-        ss.evaluate(spectrum, levels, sampler="dpmpp_2m"), rel=1e-12
+        ss.evaluate(spectrum, levels, sampler="dpmpp_2m", target="data"), rel=1e-12
     )
 
 
@@ -79,7 +79,7 @@ def test_reported_losses_are_those_of_the_exact_denoiser() -> None:
 )
 def test_paper_case(steps: int, most: float) -> None:
     case = paper_case()
-    found = ss.design(case.spectrum, steps, sigma_max=case.sigma_max, sigma_min=case.sigma_min)
+    found = ss.design(case.spectrum, steps, sigma_max=case.sigma_max, sigma_min=case.sigma_min, target="data")
     assert found.success
     assert found.loss <= most
     assert found.loss > 0.99 * most
@@ -95,13 +95,15 @@ def test_paper_case(steps: int, most: float) -> None:
 def test_one_eigenvalue_has_equal_angles(eigenvalue: float, low: float, process: Any, loss: Any) -> None:
     root = np.sqrt(eigenvalue)
     for steps in (2, 5, 16, 40):
-        found = ss.design([eigenvalue], steps, process=process, loss=loss, sigma_max=HIGH, sigma_min=low)
+        found = ss.design(
+            [eigenvalue], steps, process=process, loss=loss, sigma_max=HIGH, sigma_min=low, target="data"
+        )
         angles = np.linspace(np.arctan(HIGH / root), np.arctan(low / root), steps + 1)
         np.testing.assert_allclose(found.schedule.sigmas[1:-1], root * np.tan(angles[1:-1]), rtol=1e-8)
 
 
 def test_cosine_schedule_is_optimal_for_unit_variance() -> None:
-    found = ss.design([1.0], 30, sigma_max=HIGH, sigma_min=0.0)
+    found = ss.design([1.0], 30, sigma_max=HIGH, sigma_min=0.0, target="data")
     alpha_bar = np.cos(np.linspace(np.arctan(HIGH), 0.0, 31)) ** 2
     np.testing.assert_allclose(found.schedule.alpha_bar, alpha_bar, rtol=1e-8)
 
@@ -129,11 +131,11 @@ def test_never_worse_than_slsqp_from_the_same_start(
         inner = np.exp(np.sort(rng.uniform(lowest, np.log(HIGH), steps - 1))[::-1])
         random = np.concatenate([[HIGH], inner, [ends["sigma_min"]]])
         for start in (random, ss.baselines.exponential(steps, **ends).sigmas):
-            newton = ss.design(spectrum, steps, init=start, **choice, **ends)
-            slsqp = ss.design(spectrum, steps, init=start, method="slsqp", **choice, **ends)
+            newton = ss.design(spectrum, steps, init=start, **choice, **ends, target="data")
+            slsqp = ss.design(spectrum, steps, init=start, method="slsqp", **choice, **ends, target="data")
             assert newton.loss <= slsqp.loss * (1 + 1e-9)
-            assert newton.loss <= ss.evaluate(spectrum, start, **choice) * (1 + 1e-12)
-            assert slsqp.loss <= ss.evaluate(spectrum, start, **choice) * (1 + 1e-12)
+            assert newton.loss <= ss.evaluate(spectrum, start, **choice, target="data") * (1 + 1e-12)
+            assert slsqp.loss <= ss.evaluate(spectrum, start, **choice, target="data") * (1 + 1e-12)
             assert slsqp.method == "slsqp"
             assert_valid(slsqp, ends)
             assert slsqp.kkt_error <= 1e-6 or not slsqp.success
@@ -146,8 +148,8 @@ def test_local_minima_that_catch_slsqp_do_not_catch_newton() -> None:
     for _ in range(2):
         inner = np.exp(np.sort(rng.uniform(np.log(0.01), np.log(HIGH), steps - 1))[::-1])
         start = np.concatenate([[HIGH], inner, [0.01]])
-        newton.append(ss.design(spectrum, steps, init=start, **PAPER).loss)
-        slsqp.append(ss.design(spectrum, steps, init=start, method="slsqp", **PAPER).loss)
+        newton.append(ss.design(spectrum, steps, init=start, **PAPER, target="data").loss)
+        slsqp.append(ss.design(spectrum, steps, init=start, method="slsqp", **PAPER, target="data").loss)
     assert max(slsqp) > min(newton) * 1.001  # the traps are there
     assert max(newton) <= min(newton) * (1 + 1e-9)
     assert min(slsqp) >= min(newton) * (1 - 1e-9)
@@ -156,16 +158,18 @@ def test_local_minima_that_catch_slsqp_do_not_catch_newton() -> None:
 def test_two_steps_against_a_dense_search() -> None:
     for spectrum in (SPECTRA["clusters"], SPECTRA["far apart"]):
         for ends in (PAPER, CLEAN):
-            found = ss.design(spectrum, 2, **ends)
+            found = ss.design(spectrum, 2, **ends, target="data")
             tried = np.geomspace(0.011, 0.99 * HIGH, 2000)
-            least = min(ss.evaluate(spectrum, [HIGH, level, ends["sigma_min"]]) for level in tried)
+            least = min(
+                ss.evaluate(spectrum, [HIGH, level, ends["sigma_min"]], target="data") for level in tried
+            )
             assert found.loss <= least * (1 + 1e-12)
             assert found.loss >= least * (1 - 1e-4)
 
 
 def test_one_step_is_the_two_ends() -> None:
     for ends in (PAPER, CLEAN, FLOOR):
-        found = ss.design(SPECTRA["paper"], 1, **ends)
+        found = ss.design(SPECTRA["paper"], 1, **ends, target="data")
         assert found.schedule.sigmas.tolist() == [HIGH, ends["sigma_min"]]
         assert found.success
         assert found.kkt_error == 0.0
@@ -179,7 +183,7 @@ def test_one_step_is_the_two_ends() -> None:
 def test_conditions_of_optimality_by_differences(choice: dict[str, Any], method: Any) -> None:
     spectrum = SPECTRA["power law"]
     for ends in (PAPER, FLOOR):
-        found = ss.design(spectrum, 9, method=method, **choice, **ends)
+        found = ss.design(spectrum, 9, method=method, **choice, **ends, target="data")
         slope = slopes(spectrum, found.schedule, **choice)
         at_floor = found.schedule.sigmas[1:-1] <= ends.get("sigma_floor", 0.0) * (1 + 1e-9)
         assert np.abs(slope[~at_floor]).max() < 2e-6
@@ -189,7 +193,10 @@ def test_conditions_of_optimality_by_differences(choice: dict[str, Any], method:
 def test_floor_that_binds() -> None:
     ends = {"sigma_max": 80.0, "sigma_min": 0.0, "sigma_floor": 0.3}
     spectrum = SPECTRA["power law"]
-    found, free = ss.design(spectrum, 10, **ends), ss.design(spectrum, 10, sigma_max=80.0)
+    found, free = (
+        ss.design(spectrum, 10, **ends, target="data"),
+        ss.design(spectrum, 10, sigma_max=80.0, target="data"),
+    )
     assert free.schedule.sigmas[-2] < 0.3
     assert found.schedule.sigmas[-2] == pytest.approx(0.3, rel=1e-12)
     assert found.success
@@ -202,7 +209,7 @@ def test_floor_that_binds() -> None:
 @pytest.mark.parametrize(("loss", "power"), [("w2", 2), ("kl", 1)])
 def test_kkt_error_of_an_unfinished_design(loss: Any, power: int) -> None:
     spectrum = SPECTRA["wide"]
-    found = ss.design(spectrum, 15, loss=loss, max_iter=1, **PAPER)
+    found = ss.design(spectrum, 15, loss=loss, max_iter=1, **PAPER, target="data")
     assert not found.success
     assert found.status == 1
     assert "iteration limit" in found.message
@@ -212,7 +219,7 @@ def test_kkt_error_of_an_unfinished_design(loss: Any, power: int) -> None:
 
 
 def test_slsqp_without_iterations_is_no_success() -> None:
-    found = ss.design(SPECTRA["power law"], 12, method="slsqp", max_iter=1, **PAPER)
+    found = ss.design(SPECTRA["power law"], 12, method="slsqp", max_iter=1, **PAPER, target="data")
     assert not found.success
     assert found.message != "converged"
     assert found.kkt_error > 1e-6
@@ -226,7 +233,7 @@ def test_a_failed_search_returns_the_best_start(monkeypatch: pytest.MonkeyPatch)
         return design_module.Outcome(worst.sigmas, 0.0, 3, 5, True, "converged")
 
     monkeypatch.setitem(design_module.METHODS, "newton", lost)
-    found = ss.design(spectrum, steps, **PAPER)
+    found = ss.design(spectrum, steps, **PAPER, target="data")
     name, loss = found.best_baseline
     assert found.loss == loss
     assert not found.success
@@ -234,10 +241,10 @@ def test_a_failed_search_returns_the_best_start(monkeypatch: pytest.MonkeyPatch)
     # Relative to the squared distance, as for every method.
     assert found.kkt_error == pytest.approx(2.0 * np.abs(slopes(spectrum, found.schedule)).max(), rel=1e-5)
     # A start of one's own counts too; one that breaks a constraint does not.
-    optimum = np.exp(interior(ss.design(spectrum, steps, method="slsqp", **PAPER).schedule))
-    own = ss.design(spectrum, steps, init=[HIGH, *optimum, 0.01], **PAPER)
+    optimum = np.exp(interior(ss.design(spectrum, steps, method="slsqp", **PAPER, target="data").schedule))
+    own = ss.design(spectrum, steps, init=[HIGH, *optimum, 0.01], **PAPER, target="data")
     np.testing.assert_array_equal(own.schedule.sigmas[1:-1], optimum)
-    wide = ss.design(spectrum, steps, min_ratio=3.0, **PAPER).schedule.sigmas
+    wide = ss.design(spectrum, steps, min_ratio=3.0, **PAPER, target="data").schedule.sigmas
     assert (wide[:-1] / wide[1:]).min() >= 3.0 * (1 - 1e-12)
 
 
@@ -248,10 +255,10 @@ def test_levels_that_coincide_are_put_to_use() -> None:
         levels = start.copy()
         count = levels[crowd].size
         levels[crowd] = levels[crowd][0] * (1 - 1e-12 * np.arange(count))
-        found = ss.design(spectrum, steps, init=levels, **PAPER)
+        found = ss.design(spectrum, steps, init=levels, **PAPER, target="data")
         assert found.success
         assert np.diff(interior(found.schedule)).max() < -1e-2
-        assert found.loss == pytest.approx(ss.design(spectrum, steps, **PAPER).loss, rel=1e-9)
+        assert found.loss == pytest.approx(ss.design(spectrum, steps, **PAPER, target="data").loss, rel=1e-9)
 
 
 # --- constraints ------------------------------------------------------------------------------------------
@@ -261,8 +268,8 @@ def test_levels_that_coincide_are_put_to_use() -> None:
 @pytest.mark.parametrize("ends", [PAPER, FLOOR], ids=["paper", "floor"])
 def test_least_ratio(ends: dict[str, float], method: Any) -> None:
     spectrum, steps = SPECTRA["paper"], 12
-    free = ss.design(spectrum, steps, **ends)
-    found = ss.design(spectrum, steps, min_ratio=1.6, method=method, **ends)
+    free = ss.design(spectrum, steps, **ends, target="data")
+    found = ss.design(spectrum, steps, min_ratio=1.6, method=method, **ends, target="data")
     for result, holds in ((free, False), (found, True)):
         levels = result.schedule.sigmas if ends["sigma_min"] else result.schedule.sigmas[:-1]
         assert ((levels[:-1] / levels[1:]).min() >= 1.6 * (1 - 1e-9)) == holds
@@ -272,7 +279,7 @@ def test_least_ratio(ends: dict[str, float], method: Any) -> None:
 
 def test_largest_least_ratio_leaves_the_geometric_schedule() -> None:
     most = (HIGH / 0.01) ** (1 / 10)
-    found = ss.design(SPECTRA["paper"], 10, min_ratio=most * (1 - 1e-9), **PAPER)
+    found = ss.design(SPECTRA["paper"], 10, min_ratio=most * (1 - 1e-9), **PAPER, target="data")
     np.testing.assert_allclose(found.schedule.sigmas, np.geomspace(HIGH, 0.01, 11), rtol=1e-7)
 
 
@@ -281,57 +288,64 @@ def test_largest_least_ratio_leaves_the_geometric_schedule() -> None:
 
 def test_multiplicities_and_subsets() -> None:
     values = np.array([4.0, 1.0, 0.05])
-    repeated = ss.design(np.repeat(values, [1, 2, 5]), 8, **PAPER)
-    weighted = ss.design(ss.Spectrum(values, weights=[1, 2, 5]), 8, **PAPER)
+    repeated = ss.design(np.repeat(values, [1, 2, 5]), 8, **PAPER, target="data")
+    weighted = ss.design(ss.Spectrum(values, weights=[1, 2, 5]), 8, **PAPER, target="data")
     np.testing.assert_allclose(weighted.schedule.sigmas, repeated.schedule.sigmas, rtol=1e-9)
     assert weighted.loss == pytest.approx(repeated.loss, rel=1e-12)
 
-    scaled = ss.design(ss.Spectrum(values, weights=[3, 6, 15]), 8, **PAPER)
+    scaled = ss.design(ss.Spectrum(values, weights=[3, 6, 15]), 8, **PAPER, target="data")
     np.testing.assert_allclose(scaled.schedule.sigmas, weighted.schedule.sigmas, rtol=1e-9)
     assert scaled.loss == pytest.approx(weighted.loss * np.sqrt(3), rel=1e-12)
 
-    part = ss.design(ss.Spectrum(values).subset([0, 2]), 8, **PAPER)
-    emphasised = ss.design(ss.Spectrum(values, weights=[1, 0, 1]), 8, **PAPER)
+    part = ss.design(ss.Spectrum(values).subset([0, 2]), 8, **PAPER, target="data")
+    emphasised = ss.design(ss.Spectrum(values, weights=[1, 0, 1]), 8, **PAPER, target="data")
     np.testing.assert_allclose(part.schedule.sigmas, emphasised.schedule.sigmas, rtol=1e-9)
-    alone = ss.evaluate([values[2]], ss.design([values[2]], 8, **PAPER).schedule)
-    assert alone < ss.evaluate([values[2]], part.schedule)
+    alone = ss.evaluate(
+        [values[2]], ss.design([values[2]], 8, **PAPER, target="data").schedule, target="data"
+    )
+    assert alone < ss.evaluate([values[2]], part.schedule, target="data")
 
 
 def test_large_spectrum_is_evaluated_in_full() -> None:
     spectrum = log_normal(3000, width=2.5)
-    found = ss.design(spectrum, 15, **PAPER)
-    assert found.loss == ss.evaluate(spectrum, found.schedule)
+    found = ss.design(spectrum, 15, **PAPER, target="data")
+    assert found.loss == ss.evaluate(spectrum, found.schedule, target="data")
     assert found.success
     assert np.abs(slopes(spectrum, found.schedule)).max() < 1e-7
     cosine = ss.baselines.cosine(15, **PAPER)
-    assert found.baselines["cosine"] == pytest.approx(ss.evaluate(spectrum, cosine), rel=1e-10)
+    assert found.baselines["cosine"] == pytest.approx(ss.evaluate(spectrum, cosine, target="data"), rel=1e-10)
 
 
 def test_zero_eigenvalues() -> None:
     spectrum = SPECTRA["zeros"]
-    full, dropped = ss.design(spectrum, 8, **CLEAN), ss.design(spectrum.dropped(), 8, **CLEAN)
+    full, dropped = (
+        ss.design(spectrum, 8, **CLEAN, target="data"),
+        ss.design(spectrum.dropped(), 8, **CLEAN, target="data"),
+    )
     np.testing.assert_allclose(full.schedule.sigmas, dropped.schedule.sigmas, rtol=1e-9)
     assert full.loss == pytest.approx(dropped.loss, rel=1e-12)  # a last level of 0 leaves no noise there
-    none = ss.design([0.0, 0.0], 3, **PAPER)
+    none = ss.design([0.0, 0.0], 3, **PAPER, target="data")
     assert_valid(none, PAPER)
     for loss in ("kl", "reverse_kl"):
         with pytest.raises(
             ValueError, match=r"zero eigenvalues \(spectrum.eigenvalues\[5\].*floored.*dropped"
         ):
-            ss.design(spectrum, 8, loss=loss)
-        assert ss.design(spectrum.floored(1e-4), 8, loss=loss).success
+            ss.design(spectrum, 8, loss=loss, target="data")
+        assert ss.design(spectrum.floored(1e-4), 8, loss=loss, target="data").success
 
 
 @pytest.mark.parametrize("loss", ["w2", "kl"])
 def test_several_spectra(loss: Any) -> None:
     parts = [SPECTRA["power law"], SPECTRA["paper"].dropped(), ss.Spectrum([3.0, 0.2])]
     ends = {"sigma_max": 80.0, "sigma_min": 0.01}
-    mean = ss.design(parts, 10, loss=loss, **ends)
-    worst = ss.design(parts, 10, loss=loss, combine="worst", **ends)
+    mean = ss.design(parts, 10, loss=loss, **ends, target="data")
+    worst = ss.design(parts, 10, loss=loss, combine="worst", **ends, target="data")
     for found in (mean, worst):
         assert found.success, found.message
         assert_valid(found, ends)
-        assert found.losses == tuple(ss.evaluate(part, found.schedule, loss=loss) for part in parts)
+        assert found.losses == tuple(
+            ss.evaluate(part, found.schedule, loss=loss, target="data") for part in parts
+        )
         assert found.loss <= min(found.baselines.values())
     losses = np.array(mean.losses)
     expected = np.sqrt(np.mean(losses**2)) if loss == "w2" else losses.mean()
@@ -340,15 +354,15 @@ def test_several_spectra(loss: Any) -> None:
     assert worst.loss < max(mean.losses) * (1 - 1e-4)
     edm = ss.baselines.edm(10, **ends)
     assert worst.baselines["edm"] == pytest.approx(
-        max(ss.evaluate(part, edm, loss=loss) for part in parts), rel=1e-12
+        max(ss.evaluate(part, edm, loss=loss, target="data") for part in parts), rel=1e-12
     )
-    alone = ss.design(parts[0], 10, loss=loss, combine="worst", **ends)
-    assert alone.loss == ss.design(parts[0], 10, loss=loss, **ends).loss
+    alone = ss.design(parts[0], 10, loss=loss, combine="worst", **ends, target="data")
+    assert alone.loss == ss.design(parts[0], 10, loss=loss, **ends, target="data").loss
 
 
 def test_worst_case_is_optimal_by_differences() -> None:
     parts = [ss.Spectrum([4.0, 0.5]), ss.Spectrum([0.05, 1e-3])]
-    found = ss.design(parts, 6, combine="worst", loss="kl", **PAPER)
+    found = ss.design(parts, 6, combine="worst", loss="kl", **PAPER, target="data")
     one, other = (slopes(part, found.schedule, loss="kl") for part in parts)
     assert found.losses[0] == pytest.approx(found.losses[1], rel=1e-5)  # both are the worst
     share = float(other @ (other - one) / ((other - one) @ (other - one)))
@@ -359,7 +373,9 @@ def test_worst_case_is_optimal_by_differences() -> None:
 def test_threads_do_not_change_a_bit() -> None:
     spectrum = log_normal(2000, width=2.5)
     for choice in ({}, {"loss": "kl", "sampler": "ddpm"}, {"sampler": "dpmpp_2m"}):
-        runs = [ss.design(spectrum, 8, threads=count, **choice, **PAPER) for count in (1, 2, 3)]
+        runs = [
+            ss.design(spectrum, 8, threads=count, **choice, **PAPER, target="data") for count in (1, 2, 3)
+        ]
         assert len({run.schedule.sigmas.tobytes() for run in runs}) == 1
         assert len({run.loss for run in runs}) == 1
 
@@ -377,17 +393,20 @@ def test_slsqp_without_a_floor_stays_finite() -> None:
         min_ratio=1.0,
         denoiser_error=0.0,
         init=start,
+        target="data",
     )
     assert np.isfinite(found.loss)
     assert np.isfinite(found.kkt_error)
     assert (np.diff(found.schedule.sigmas) < 0.0).all()
-    assert found.loss <= ss.evaluate(spectrum, start, sampler="lms")
+    assert found.loss <= ss.evaluate(spectrum, start, sampler="lms", target="data")
 
 
 def test_a_design_says_what_error_it_allows_for() -> None:
-    spectrum = ss.Spectrum([1.0, 0.1])
-    assert ss.design(spectrum, 3).denoiser_error == 0.0
-    found = ss.design(spectrum, 3, sampler="dpmpp_2m")
-    assert found.denoiser_error == SAFE_DENOISER_ERROR
-    assert "errors of 1 % in the predictions" in repr(found)
-    assert ss.design(spectrum, 3, sampler="dpmpp_2m", denoiser_error=0.0).denoiser_error == 0.0
+    spectrum = ss.Spectrum(100.0 / np.arange(1, 33) ** 2)
+    assert ss.design(spectrum, 5).denoiser_error == 0.0
+    assert ss.design(spectrum, 5, sampler="dpmpp_2m", target="data").denoiser_error == 0.0
+    found = ss.design(spectrum, 5, sampler="dpmpp_2m", denoiser_error=DEFAULT_DENOISER_ERROR)
+    assert found.denoiser_error == DEFAULT_DENOISER_ERROR
+    assert f"errors of {100 * DEFAULT_DENOISER_ERROR:g} % in the predictions" in repr(found)
+    assert ss.design(spectrum, 5, sampler="dpmpp_2m", denoiser_error=0.0).denoiser_error == 0.0
+    assert ss.design(spectrum, 5, sampler="dpmpp_2m").denoiser_error <= DEFAULT_DENOISER_ERROR

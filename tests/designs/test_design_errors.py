@@ -48,4 +48,4 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
 def test_bad_input(wrong: dict[str, Any], kind: type[Exception], message: str) -> None:
     arguments = {"spectrum": [1.0, 0.1], "steps": 5, **wrong}
     with pytest.raises(kind, match=message):
-        ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments)
+        ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments, target="data")

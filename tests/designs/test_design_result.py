@@ -11,7 +11,7 @@ import specsched as ss
 
 @pytest.fixture(scope="module")
 def found() -> ss.Design:
-    return ss.design([4.0, 1.0, 0.1], 6, sigma_max=80.0, sigma_min=0.01)
+    return ss.design([4.0, 1.0, 0.1], 6, sigma_max=80.0, sigma_min=0.01, target="data")
 
 
 def test_best_baseline_and_gains(found: ss.Design) -> None:
@@ -36,7 +36,7 @@ def test_what_was_asked_for_is_kept(found: ss.Design) -> None:
     assert found.nit > 0
     assert found.nfev > found.nit
     assert found.losses == (found.loss,)
-    floor = ss.design([1.0], 3, sampler="ddpm", loss="kl", sigma_max=80.0, sigma_floor=0.01)
+    floor = ss.design([1.0], 3, sampler="ddpm", loss="kl", sigma_max=80.0, sigma_floor=0.01, target="data")
     assert (floor.sampler.name, floor.loss_name, floor.sigma_floor) == ("ddpm", "kl", 0.01)
 
 
@@ -45,14 +45,15 @@ def test_repr_names_the_essentials(found: ss.Design) -> None:
     assert "Design for ddim, vp, 6 steps (newton): converged" in text
     assert f"{found.loss:.6g}" in text
     assert "W2 distance" in text
-    for name in found.baselines:
+    for name in list(found.gains)[:8]:  # the best
         assert name in text
+    assert f"and {len(found.gains) - 8} more" in text
     failed = repr(replace(found, success=False, message="iteration limit reached"))
     assert "NOT converged: iteration limit reached" in failed
 
 
 def test_long_schedules_are_abridged(found: ss.Design) -> None:
-    text = repr(ss.design([1.0, 0.1], 40, sigma_max=80.0))
+    text = repr(ss.design([1.0, 0.1], 40, sigma_max=80.0, target="data"))
     assert ", ..., " in text
     assert max(len(line) for line in text.splitlines()) < 160
     assert "..." not in repr(found)

@@ -23,8 +23,8 @@ def test_one_eta_for_each_step() -> None:
     assert same.eta_steps == (0.3,) * 4
     assert not same.deterministic
     assert "eta" not in same.options
-    assert ss.evaluate(SPECTRUM, levels, sampler=same) == pytest.approx(
-        ss.evaluate(SPECTRUM, levels, sampler=ss.samplers.DDIM(eta=0.3)), rel=1e-12
+    assert ss.evaluate(SPECTRUM, levels, sampler=same, target="data") == pytest.approx(
+        ss.evaluate(SPECTRUM, levels, sampler=ss.samplers.DDIM(eta=0.3), target="data"), rel=1e-12
     )
     assert ss.samplers.DDIM(eta=[0, 0, 0]).deterministic
     assert ss.samplers.DDIM(eta=np.array([0.1, 0.2])) == ss.samplers.DDIM(eta=(0.1, 0.2))
@@ -56,7 +56,7 @@ def test_number_of_etas_is_that_of_the_steps() -> None:
         with pytest.raises(ValueError, match="eta has 2 values for 3 steps"):
             run(SPECTRUM, [20.0, 5.0, 1.0, 0.0], sampler=ss.samplers.DDIM(eta=(0.1, 0.2)))
     with pytest.raises(ValueError, match="eta has 2 values for 5 steps"):
-        ss.design(SPECTRUM, 5, sampler=ss.samplers.DDIM(eta=(0.1, 0.2)))
+        ss.design(SPECTRUM, 5, sampler=ss.samplers.DDIM(eta=(0.1, 0.2)), target="data")
 
 
 @pytest.mark.parametrize("loss", ["w2", "kl"])
@@ -66,20 +66,27 @@ def test_gradient_by_eta_against_differences(name: str, loss: Any) -> None:
     sigmas = np.array([30.0, 8.0, 3.0, 0.9, 0.2, 0.05])
     eta = np.array([0.7, 0.2, 0.9, 0.4, 0.6])
     base = ss.samplers.as_sampler(name)
-    options = Options(sampler=base, loss=loss, sigma_max=30.0, sigma_min=0.05, denoiser_error=0.0)
+    options = Options(
+        sampler=base, loss=loss, target="data", sigma_max=30.0, sigma_min=0.05, denoiser_error=0.0
+    )
     problem = make_problem((data,), 5, options)
     value, by_sigma, by_eta = problem.core.value_and_grad_eta(sigmas, eta)
     assert value == pytest.approx(
-        ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss), rel=1e-13
+        ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss, target="data"), rel=1e-13
     )
     step = 1e-5
     for k in range(5):
         up, down = eta.copy(), eta.copy()
         up[k] += step
         down[k] -= step
-        pair = [ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(e)), loss=loss) for e in (up, down)]
+        pair = [
+            ss.evaluate(data, sigmas, sampler=replace(base, eta=tuple(e)), loss=loss, target="data")
+            for e in (up, down)
+        ]
         assert by_eta[k] == pytest.approx((pair[0] - pair[1]) / (2 * step), rel=1e-5, abs=1e-8 * value)
-    _, plain = ss.value_and_grad(data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss)
+    _, plain = ss.value_and_grad(
+        data, sigmas, sampler=replace(base, eta=tuple(eta)), loss=loss, target="data"
+    )
     np.testing.assert_allclose(by_sigma, plain, rtol=1e-10)
 
 
@@ -87,7 +94,7 @@ def test_no_noise_from_the_right_start() -> None:
     for per_step in (False, True):
         found = ss.design_eta(SPECTRUM, 8, per_step=per_step, **ENDS)
         assert found.sampler == ss.samplers.DDIM()
-        assert found.loss == pytest.approx(ss.design(SPECTRUM, 8, **ENDS).loss, rel=1e-9)
+        assert found.loss == pytest.approx(ss.design(SPECTRUM, 8, **ENDS, target="data").loss, rel=1e-9)
 
 
 def test_noise_where_the_start_is_wrong() -> None:
@@ -96,9 +103,10 @@ def test_noise_where_the_start_is_wrong() -> None:
     eta = found.sampler.options["eta"]
     assert 0.2 < eta < 0.8
     assert found.success
-    assert found.loss == ss.evaluate(SHIFTED, found.schedule, sampler=found.sampler)
+    assert found.loss == ss.evaluate(SHIFTED, found.schedule, sampler=found.sampler, target="data")
     grid = [
-        ss.design(SHIFTED, 6, sampler=ss.samplers.DDIM(eta=e), **options).loss for e in np.linspace(0, 1, 41)
+        ss.design(SHIFTED, 6, sampler=ss.samplers.DDIM(eta=e), **options, target="data").loss
+        for e in np.linspace(0, 1, 41)
     ]
     assert found.loss <= min(grid) * (1 + 1e-12)
     assert found.loss == pytest.approx(min(grid), rel=1e-4)
@@ -106,7 +114,7 @@ def test_noise_where_the_start_is_wrong() -> None:
     assert found.baselines["designed, eta=0"] == pytest.approx(grid[0], rel=1e-9)
     assert found.baselines["designed, eta=1"] == pytest.approx(grid[-1], rel=1e-9)
     nearby = [replace(found.sampler, eta=eta + change) for change in (-1e-3, 1e-3)]
-    assert all(ss.evaluate(SHIFTED, found.schedule, sampler=s) > found.loss for s in nearby)
+    assert all(ss.evaluate(SHIFTED, found.schedule, sampler=s, target="data") > found.loss for s in nearby)
 
 
 def test_noise_in_the_first_steps_only() -> None:
@@ -119,7 +127,7 @@ def test_noise_in_the_first_steps_only() -> None:
     assert eta[0] > 0.9
     assert eta[3:] == (0.0, 0.0, 0.0)
     assert found.loss < 0.95 * common.loss
-    assert found.loss == ss.evaluate(SHIFTED, found.schedule, sampler=found.sampler)
+    assert found.loss == ss.evaluate(SHIFTED, found.schedule, sampler=found.sampler, target="data")
 
 
 def test_multistep_solver() -> None:

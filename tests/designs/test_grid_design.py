@@ -36,7 +36,7 @@ def brute_force(
     free = range(last - 1, -1 if zero else 0, -1)
     tail = () if zero else (0,)
     choices = [(last, *inner, *tail) for inner in itertools.combinations(free, steps - 1)]
-    losses = [ss.evaluate(spectrum, levels(SMALL, c, zero=zero), **choice) for c in choices]
+    losses = [ss.evaluate(spectrum, levels(SMALL, c, zero=zero), **choice, target="data") for c in choices]
     best = int(np.argmin(losses))
     return choices[best], losses[best]
 
@@ -69,7 +69,13 @@ def test_the_best_of_all_choices_on_a_small_grid(
     for steps in (3, 4):
         expected, loss = brute_force(spectrum, steps, zero, choice)
         found = ss.design(
-            spectrum, steps, alphas_cumprod=SMALL, denoiser_error=0.0, **low_end(SMALL, zero), **choice
+            spectrum,
+            steps,
+            alphas_cumprod=SMALL,
+            denoiser_error=0.0,
+            **low_end(SMALL, zero),
+            **choice,
+            target="data",
         )
         assert found.timesteps is not None
         assert tuple(found.timesteps.tolist()) == expected
@@ -80,7 +86,8 @@ def test_the_best_of_all_choices_on_a_small_grid(
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpmpp_2m"])
 @pytest.mark.parametrize("steps", [6, 15])
 def test_no_single_move_improves_and_rounding_is_beaten(sampler: str, steps: int) -> None:
-    found = ss.design(SPECTRUM, steps, sampler=sampler, alphas_cumprod=ABAR, denoiser_error=0.0)
+    options: Any = {"sampler": sampler, "denoiser_error": 0.0, "min_ratio": 1.0, "target": "data"}
+    found = ss.design(SPECTRUM, steps, alphas_cumprod=ABAR, **options)
     times = found.timesteps
     assert times is not None
     assert found.success
@@ -90,25 +97,25 @@ def test_no_single_move_improves_and_rounding_is_beaten(sampler: str, steps: int
         for place in range(low + 1, times[k - 1], 7):
             other = times.copy()
             other[k] = place
-            moved = ss.evaluate(SPECTRUM, levels(ABAR, other, zero=True), sampler=sampler)
+            moved = ss.evaluate(SPECTRUM, levels(ABAR, other, zero=True), sampler=sampler, target="data")
             assert found.loss <= moved * (1 + 1e-12)
     free = ss.design(
         SPECTRUM,
         steps,
-        sampler=sampler,
-        denoiser_error=0.0,
         sigma_max=float(sigmas_of(ABAR)[-1]),
         sigma_floor=float(sigmas_of(ABAR)[0]),
-        min_ratio=1.0,  # on a grid, the grid keeps levels apart
+        **options,
     )
     assert found.continuous_loss == free.loss
     rounded = free.schedule.to_timesteps(ABAR, keep_first=True)
-    assert found.loss <= ss.evaluate(SPECTRUM, levels(ABAR, rounded, zero=True), sampler=sampler)
+    assert found.loss <= ss.evaluate(
+        SPECTRUM, levels(ABAR, rounded, zero=True), sampler=sampler, target="data"
+    )
     assert found.grid_loss_ratio == pytest.approx(found.loss / free.loss, rel=1e-12)
 
 
 def test_levels_are_those_of_the_timesteps() -> None:
-    found = ss.design(SPECTRUM, 10, alphas_cumprod=ABAR)
+    found = ss.design(SPECTRUM, 10, alphas_cumprod=ABAR, target="data")
     assert found.timesteps is not None
     assert found.timesteps.dtype == np.int64
     assert found.timesteps[0] == 999
@@ -116,7 +123,7 @@ def test_levels_are_those_of_the_timesteps() -> None:
     assert found.schedule.sigmas.tolist() == levels(ABAR, found.timesteps, zero=True).tolist()
     assert found.schedule.to_timesteps(ABAR).tolist() == found.timesteps.tolist()
     assert found.losses == (found.loss,)
-    assert found.loss == ss.evaluate(SPECTRUM, found.schedule)
+    assert found.loss == ss.evaluate(SPECTRUM, found.schedule, target="data")
     assert found.grid_loss_ratio is not None
     assert 1 - 1e-9 < found.grid_loss_ratio < 1.01
 
@@ -124,63 +131,71 @@ def test_levels_are_those_of_the_timesteps() -> None:
 def test_never_worse_than_heuristics_on_the_grid() -> None:
     for choice in ({}, {"sampler": "unipc"}, {"loss": "kl", "sampler": "ddpm"}):
         spectrum = power_law(200, largest=10.0)
-        found = ss.design(spectrum, 8, alphas_cumprod=ABAR, denoiser_error=0.0, **choice)
+        found = ss.design(spectrum, 8, alphas_cumprod=ABAR, denoiser_error=0.0, **choice, target="data")
         assert found.loss <= min(found.baselines.values()) * (1 + 1e-9)
         assert set(ss.baselines.TABLE) <= set(found.baselines)
         grid = set(sigmas_of(ABAR).tolist()) | {0.0}
         for name, schedule in found.baseline_schedules.items():
             assert set(schedule.sigmas.tolist()) <= grid
-            assert found.baselines[name] == pytest.approx(ss.evaluate(spectrum, schedule, **choice), rel=1e-9)
+            expected = ss.evaluate(spectrum, schedule, **choice, target="data")
+            assert found.baselines[name] == pytest.approx(expected, rel=1e-9)
 
 
 def test_ends_and_floor() -> None:
     sigmas = sigmas_of(ABAR)
-    found = ss.design(SPECTRUM, 6, alphas_cumprod=ABAR, sigma_max=float(sigmas[900]), sigma_floor=0.1)
+    found = ss.design(
+        SPECTRUM, 6, alphas_cumprod=ABAR, sigma_max=float(sigmas[900]), sigma_floor=0.1, target="data"
+    )
     assert found.timesteps is not None
     assert found.timesteps[0] == 900
     assert sigmas[found.timesteps[-1]] >= 0.1
     assert found.sigma_floor is not None
     assert sigmas[found.timesteps[-1]] >= found.sigma_floor >= 0.1
-    down = ss.design(SPECTRUM, 6, alphas_cumprod=ABAR, sigma_min=float(sigmas[3]))
+    down = ss.design(SPECTRUM, 6, alphas_cumprod=ABAR, sigma_min=float(sigmas[3]), target="data")
     assert down.timesteps is not None
     assert down.timesteps.size == 7
     assert down.timesteps[[0, -1]].tolist() == [999, 3]
     # A level that a person has typed in stands for the timestep that it means.
     typed = ss.design(
-        SPECTRUM, 6, alphas_cumprod=ABAR, sigma_max=float(f"{sigmas[900]:.5g}"), sigma_floor=0.1
+        SPECTRUM,
+        6,
+        alphas_cumprod=ABAR,
+        sigma_max=float(f"{sigmas[900]:.5g}"),
+        sigma_floor=0.1,
+        target="data",
     )
     assert typed.schedule == found.schedule
 
 
 def test_least_ratio_on_the_grid() -> None:
-    found = ss.design(SPECTRUM, 10, alphas_cumprod=ABAR, min_ratio=1.9)
+    found = ss.design(SPECTRUM, 10, alphas_cumprod=ABAR, min_ratio=1.9, target="data")
     positive = found.schedule.sigmas[:-1]
     assert (positive[:-1] / positive[1:]).min() >= 1.9 * (1 - 1e-12)
-    assert found.loss > ss.design(SPECTRUM, 10, alphas_cumprod=ABAR).loss
+    assert found.loss > ss.design(SPECTRUM, 10, alphas_cumprod=ABAR, target="data").loss
     with pytest.raises(ValueError, match="min_ratio=2 leaves no choice of 4 timesteps"):
-        ss.design(SPECTRUM, 4, alphas_cumprod=SMALL[:6], min_ratio=2.0)
+        ss.design(SPECTRUM, 4, alphas_cumprod=SMALL[:6], min_ratio=2.0, target="data")
 
 
 def test_as_many_steps_as_timesteps() -> None:
-    found = ss.design(SPECTRUM, 20, alphas_cumprod=SMALL)
+    found = ss.design(SPECTRUM, 20, alphas_cumprod=SMALL, target="data")
     assert found.timesteps is not None
     assert found.timesteps.tolist() == list(range(19, -1, -1))
-    one = ss.design(SPECTRUM, 1, alphas_cumprod=SMALL)
+    one = ss.design(SPECTRUM, 1, alphas_cumprod=SMALL, target="data")
     assert one.timesteps is not None
     assert one.timesteps.tolist() == [19]
     assert one.grid_loss_ratio == 1.0
 
 
 def test_many_steps_worst_case_and_neighbourhood() -> None:
-    many = ss.design(SPECTRUM, 60, alphas_cumprod=ABAR)
+    many = ss.design(SPECTRUM, 60, alphas_cumprod=ABAR, target="data")
     assert many.grid_loss_ratio is not None
     assert 1 - 1e-9 <= many.grid_loss_ratio < 1.05
     pair = [SPECTRUM, power_law(30, largest=4.0)]
-    worst = ss.design(pair, 5, alphas_cumprod=ABAR, combine="worst")
-    mean = ss.design(pair, 5, alphas_cumprod=ABAR)
+    worst = ss.design(pair, 5, alphas_cumprod=ABAR, combine="worst", target="data")
+    mean = ss.design(pair, 5, alphas_cumprod=ABAR, target="data")
     assert worst.loss == max(worst.losses)
     assert worst.loss <= max(mean.losses) * (1 + 1e-9)
-    robust = ss.design(SPECTRUM, 5, alphas_cumprod=ABAR, robust=True)
+    robust = ss.design(SPECTRUM, 5, alphas_cumprod=ABAR, robust=True, target="data")
     assert robust.timesteps is not None
     assert robust.loss <= min(robust.baselines.values()) * (1 + 1e-9)
 
@@ -196,26 +211,26 @@ def test_tensors_and_thread_counts() -> None:
         def numpy(self) -> NDArray[np.float32]:
             return np.asarray(ABAR, dtype=np.float32)
 
-    one = ss.design(SPECTRUM, 7, sampler="dpmpp_2m", alphas_cumprod=Tensor(), threads=1)
-    two = ss.design(SPECTRUM, 7, sampler="dpmpp_2m", alphas_cumprod=Tensor(), threads=2)
+    one = ss.design(SPECTRUM, 7, sampler="dpmpp_2m", alphas_cumprod=Tensor(), threads=1, target="data")
+    two = ss.design(SPECTRUM, 7, sampler="dpmpp_2m", alphas_cumprod=Tensor(), threads=2, target="data")
     assert one.schedule == two.schedule
     assert one.loss == two.loss
 
 
 def test_limit_of_sweeps_is_no_success() -> None:
-    found = ss.design(SPECTRUM, 12, alphas_cumprod=ABAR, max_iter=1)
+    found = ss.design(SPECTRUM, 12, alphas_cumprod=ABAR, max_iter=1, target="data")
     assert not found.success
     assert "limit of sweeps" in found.message
 
 
 def test_printed() -> None:
-    found = ss.design(SPECTRUM, 5, alphas_cumprod=ABAR)
+    found = ss.design(SPECTRUM, 5, alphas_cumprod=ABAR, target="data")
     assert found.timesteps is not None
     listed = "timesteps " + ", ".join(map(str, found.timesteps))
     for text in (repr(found), found._repr_html_()):
         assert listed in text
         assert f"{found.grid_loss_ratio:.6g} times the continuous optimum" in text
-    plain = ss.design(SPECTRUM, 5)
+    plain = ss.design(SPECTRUM, 5, target="data")
     assert (plain.timesteps, plain.continuous_loss, plain.grid_loss_ratio) == (None, None, None)
     assert "timesteps" not in repr(plain)
 
@@ -245,7 +260,7 @@ def test_printed() -> None:
 )
 def test_bad_grids_and_ends(abar: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        ss.design(SPECTRUM, 5, alphas_cumprod=abar, **options)
+        ss.design(SPECTRUM, 5, alphas_cumprod=abar, **options, target="data")
 
 
 def test_losses_of_many_schedules_are_those_of_each() -> None:
@@ -253,9 +268,9 @@ def test_losses_of_many_schedules_are_those_of_each() -> None:
     rows = np.sort(rng.uniform(0.01, 50.0, (40, 9)))[:, ::-1].copy()
     rows[:, -1] = 0.0
     for name in ("ddim", "ddpm", "dpmpp_3m"):
-        core = make_problem((SPECTRUM,), 8, Options(sampler=name, threads=2)).core
+        core = make_problem((SPECTRUM,), 8, Options(sampler=name, target="data", threads=2)).core
         assert core.losses(rows).tolist() == [core.loss(row) for row in rows]
-        exact = [ss.evaluate(SPECTRUM, row, sampler=name) for row in rows]
+        exact = [ss.evaluate(SPECTRUM, row, sampler=name, target="data") for row in rows]
         assert core.reported_losses(rows).tolist() == exact
     with pytest.raises(ValueError, match="rows of steps"):
         core.losses(rows[0])

@@ -36,15 +36,15 @@ def test_variants_are_scaled_and_tilted_and_have_the_same_power() -> None:
 def test_the_mean_over_the_neighbourhood_is_minimised(loss: Any) -> None:
     spectrum = SPECTRUM.floored(1e-3)
     variants = NARROW.of(spectrum, relative=loss == "w2")
-    found = ss.design(spectrum, 6, loss=loss, robust=NARROW, **ENDS)
-    listed = ss.design(variants, 6, loss=loss, **ENDS)
+    found = ss.design(spectrum, 6, loss=loss, robust=NARROW, **ENDS, target="data")
+    listed = ss.design(variants, 6, loss=loss, **ENDS, target="data")
     assert found.loss == pytest.approx(listed.loss, rel=1e-12)
     assert found.schedule == listed.schedule
-    assert found.losses == (ss.evaluate(spectrum, found.schedule, loss=loss),)
+    assert found.losses == (ss.evaluate(spectrum, found.schedule, loss=loss, target="data"),)
     assert found.neighbourhood == NARROW
     assert found.neighbourhood_losses is not None
     assert found.neighbourhood_losses.shape == (1, 2, 1)
-    expected = [ss.evaluate(v, found.schedule, loss=loss) for v in variants]
+    expected = [ss.evaluate(v, found.schedule, loss=loss, target="data") for v in variants]
     np.testing.assert_allclose(found.neighbourhood_losses.ravel(), expected, rtol=1e-12)
     mean = np.sqrt(np.mean(np.square(expected))) if loss == "w2" else np.mean(expected)
     assert found.loss == pytest.approx(mean, rel=1e-12)
@@ -52,12 +52,19 @@ def test_the_mean_over_the_neighbourhood_is_minimised(loss: Any) -> None:
 
 
 def test_robust_costs_little_here_and_gains_there() -> None:
-    plain = ss.design(SPECTRUM, 8, sampler="dpmpp_2m", **ENDS)
-    robust = ss.design(SPECTRUM, 8, sampler="dpmpp_2m", robust=True, **ENDS)
+    plain = ss.design(SPECTRUM, 8, sampler="dpmpp_2m", **ENDS, target="data")
+    robust = ss.design(SPECTRUM, 8, sampler="dpmpp_2m", robust=True, **ENDS, target="data")
     assert plain.loss <= robust.losses[0]
     around = ss.Neighbourhood()
     elsewhere = [
-        np.sqrt(np.mean([ss.evaluate(v, d.schedule, sampler="dpmpp_2m") ** 2 for v in around.of(SPECTRUM)]))
+        np.sqrt(
+            np.mean(
+                [
+                    ss.evaluate(v, d.schedule, sampler="dpmpp_2m", target="data") ** 2
+                    for v in around.of(SPECTRUM)
+                ]
+            )
+        )
         for d in (plain, robust)
     ]
     assert elsewhere[1] < 0.9 * elsewhere[0]
@@ -65,8 +72,8 @@ def test_robust_costs_little_here_and_gains_there() -> None:
 
 
 def test_the_worst_case_over_the_neighbourhood() -> None:
-    mean = ss.design(SPECTRUM, 6, robust=True, **ENDS)
-    worst = ss.design(SPECTRUM, 6, robust=True, combine="worst", **ENDS)
+    mean = ss.design(SPECTRUM, 6, robust=True, **ENDS, target="data")
+    worst = ss.design(SPECTRUM, 6, robust=True, combine="worst", **ENDS, target="data")
     assert mean.neighbourhood_losses is not None
     assert worst.neighbourhood_losses is not None
     assert worst.loss == worst.neighbourhood_losses.max()
@@ -76,17 +83,17 @@ def test_the_worst_case_over_the_neighbourhood() -> None:
 
 def test_lists_and_large_spectra() -> None:
     pair = [SPECTRUM, power_law(3000, largest=20.0)]
-    found = ss.design(pair, 5, robust=0.5, **ENDS)
+    found = ss.design(pair, 5, robust=0.5, **ENDS, target="data")
     assert found.neighbourhood_losses is not None
     assert found.neighbourhood_losses.shape == (2, 3, 3)
-    assert found.losses == tuple(ss.evaluate(s, found.schedule) for s in pair)
+    assert found.losses == tuple(ss.evaluate(s, found.schedule, target="data") for s in pair)
     # In the middle of the neighbourhood lies the spectrum itself.
     np.testing.assert_allclose(found.neighbourhood_losses[:, 1, 1], found.losses, rtol=1e-9)
 
 
 def test_a_point_is_the_plain_design() -> None:
-    point = ss.design(SPECTRUM, 6, robust=ss.Neighbourhood((1.0,), (0.0,)), **ENDS)
-    plain = ss.design(SPECTRUM, 6, **ENDS)
+    point = ss.design(SPECTRUM, 6, robust=ss.Neighbourhood((1.0,), (0.0,)), **ENDS, target="data")
+    plain = ss.design(SPECTRUM, 6, **ENDS, target="data")
     assert point.loss == pytest.approx(plain.loss, rel=1e-12)
     assert plain.neighbourhood is None
     assert plain.neighbourhood_losses is None
@@ -107,16 +114,28 @@ def test_what_robust_takes() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: ss.design([1.0], 3, robust="yes"), TypeError, "robust must be True, False, a size or"),
-        (lambda: ss.design([1.0], 3, robust=0.0), ValueError, "robust must be greater than 0"),
-        (lambda: ss.design([1.0], 3, robust=float("nan")), ValueError, "robust must be finite"),
-        (lambda: ss.design([1.0], 3, robust=9.5), ValueError, "robust must be less than 9"),
+        (
+            lambda: ss.design([1.0], 3, robust="yes", target="data"),
+            TypeError,
+            "robust must be True, False, a size or",
+        ),
+        (lambda: ss.design([1.0], 3, robust=0.0, target="data"), ValueError, "robust must be greater than 0"),
+        (
+            lambda: ss.design([1.0], 3, robust=float("nan"), target="data"),
+            ValueError,
+            "robust must be finite",
+        ),
+        (lambda: ss.design([1.0], 3, robust=9.5, target="data"), ValueError, "robust must be less than 9"),
         (lambda: ss.Neighbourhood(scales=(1.0, 0.0)), ValueError, r"scales\[1\] must be greater than 0"),
         (lambda: ss.Neighbourhood(tilts=(0.0, -1.0)), ValueError, r"tilts\[1\] must be greater than -1"),
         (lambda: ss.Neighbourhood(tilts=()), ValueError, "tilts must not be empty"),
         (lambda: ss.Neighbourhood(scales=2.0), TypeError, "scales must be a sequence"),
         (lambda: ss.Neighbourhood(scales="12"), TypeError, "scales must be a sequence"),
-        (lambda: ss.design([1.0, 0.0], 3, loss="kl", robust=True), ValueError, "infinite for zero"),
+        (
+            lambda: ss.design([1.0, 0.0], 3, loss="kl", robust=True, target="data"),
+            ValueError,
+            "infinite for zero",
+        ),
     ],
 )
 def test_bad_neighbourhoods(make: Any, error: type[Exception], message: str) -> None:
@@ -125,7 +144,7 @@ def test_bad_neighbourhoods(make: Any, error: type[Exception], message: str) -> 
 
 
 def test_printed() -> None:
-    found = ss.design(SPECTRUM, 5, robust=NARROW, **ENDS)
+    found = ss.design(SPECTRUM, 5, robust=NARROW, **ENDS, target="data")
     for text in (repr(found), found._repr_html_()):
         assert "robust" in text
         assert f"{found.losses[0]:.6g}" in text

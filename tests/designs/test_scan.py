@@ -70,7 +70,7 @@ if importlib.util.find_spec("distributed"):
 
 
 def test_product_equals_single_designs() -> None:
-    result = ss.scan(DATA, [3, 5], sampler=["ddim", "ddpm"], loss=["w2", "kl"], sigma_max=80.0)
+    result = ss.scan(DATA, [3, 5], sampler=["ddim", "ddpm"], loss=["w2", "kl"], sigma_max=80.0, target="data")
     assert result.shape == (2, 2, 2, 1, 2)
     assert len(result) == 16
     assert not result.interrupted
@@ -83,6 +83,7 @@ def test_product_equals_single_designs() -> None:
             sampler=problem["sampler"],
             loss=problem["loss"],
             sigma_max=80.0,
+            target="data",
         )
         assert result.losses[i] == single.loss
         assert np.array_equal(result.schedule(i).sigmas, single.schedule.sigmas)
@@ -105,12 +106,12 @@ def test_list_of_problems() -> None:
         {"spectrum": [1.0, 0.1], "steps": 2, "process": "ve", "sigma_max": 10.0},
         {"spectrum": [DATA["flat"], DATA["steep"]], "steps": 3, "combine": "worst"},
     ]
-    result = ss.scan(problems, loss="kl")
+    result = ss.scan(problems, loss="kl", target="data")
     assert result.axes == {"problem": 3}
     assert [p["sampler"] for p in result.problems] == ["ddim", "ddim", "ddim"]
     assert [p["loss"] for p in result.problems] == ["kl"] * 3
     for i, problem in enumerate(problems):
-        assert result.losses[i] == ss.design(**{"loss": "kl", **problem}).loss
+        assert result.losses[i] == ss.design(**{"loss": "kl", **problem}, target="data").loss
     sigmas = result.sigmas[1]
     assert sigmas is not None
     assert sigmas[0] == 10.0
@@ -118,7 +119,10 @@ def test_list_of_problems() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_do_not_matter(threads: int) -> None:
-    assert same(ss.scan(DATA, range(2, 6), threads=threads), ss.scan(DATA, range(2, 6), threads=3))
+    assert same(
+        ss.scan(DATA, range(2, 6), threads=threads, target="data"),
+        ss.scan(DATA, range(2, 6), threads=3, target="data"),
+    )
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
@@ -127,9 +131,9 @@ def test_executors(name: str) -> None:
         *({"spectrum": s, "steps": n} for s in DATA.values() for n in (2, 4)),
         {"spectrum": [-1.0], "steps": 2},
     ]
-    here = ss.scan(problems)
+    here = ss.scan(problems, target="data")
     with EXECUTORS[name]() as executor:
-        there = ss.scan(problems, executor=executor)
+        there = ss.scan(problems, executor=executor, target="data")
     assert same(here, there)
     assert there.failed == [4]
     assert there.errors == here.errors
@@ -145,15 +149,17 @@ def test_large_spectra_travel_compressed() -> None:
             seen.extend(len(problem["spectrum"]) for problem in args[0])
             return super().submit(fn, *args, **kwargs)
 
-    result = ss.scan(full, 4, loss="kl", executor=Watching())
+    result = ss.scan(full, 4, loss="kl", executor=Watching(), target="data")
     assert seen == [len(full.compress())]
     assert seen[0] < 100
-    assert result.losses[0] == ss.evaluate(full, result.schedule(0), loss="kl")
-    assert result.losses[0] == pytest.approx(ss.design(full, 4, loss="kl").loss, rel=1e-9)
+    assert result.losses[0] == ss.evaluate(full, result.schedule(0), loss="kl", target="data")
+    assert result.losses[0] == pytest.approx(ss.design(full, 4, loss="kl", target="data").loss, rel=1e-9)
 
 
 def test_a_failing_problem_leaves_the_others_alone() -> None:
-    result = ss.scan([DATA["flat"], [1.0, float("nan")], ss.Spectrum([1.0, 0.0])], [3, 0], loss=["w2", "kl"])
+    result = ss.scan(
+        [DATA["flat"], [1.0, float("nan")], ss.Spectrum([1.0, 0.0])], [3, 0], loss=["w2", "kl"], target="data"
+    )
     assert result.failed == [2, 3, 4, 5, 6, 7, 9, 10, 11]
     assert result.errors[4] == "ValueError: eigenvalues must be finite; eigenvalues[1] is nan"
     assert "steps must be at least 1, got 0" in result.errors[2]
@@ -184,7 +190,7 @@ class LosesTheSecond(Inline):
 
 
 def test_a_lost_worker_is_reported_with_its_problems() -> None:
-    result = ss.scan(DATA["flat"], [2, 3, 4], executor=LosesTheSecond())
+    result = ss.scan(DATA["flat"], [2, 3, 4], executor=LosesTheSecond(), target="data")
     assert result.failed == [1]
     assert result.errors[1] == "RuntimeError: the worker died"
     assert result.success[[0, 2]].all()
@@ -192,7 +198,7 @@ def test_a_lost_worker_is_reported_with_its_problems() -> None:
 
 def test_progress() -> None:
     seen: list[tuple[int, int | None, str]] = []
-    ss.scan(DATA, [2, 3, 4], progress=lambda *state: seen.append(state))
+    ss.scan(DATA, [2, 3, 4], progress=lambda *state: seen.append(state), target="data")
     assert seen[-1] == (6, 6, "designs")
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
 
@@ -206,10 +212,10 @@ def test_interruption_keeps_what_is_finished(name: str | None) -> None:
             raise KeyboardInterrupt
 
     if name is None:
-        result = ss.scan(DATA, range(2, 42), threads=1, progress=press_after)
+        result = ss.scan(DATA, range(2, 42), threads=1, progress=press_after, target="data")
     else:
         with EXECUTORS[name]() as executor:
-            result = ss.scan(DATA, range(2, 42), executor=executor, progress=press_after)
+            result = ss.scan(DATA, range(2, 42), executor=executor, progress=press_after, target="data")
     assert result.interrupted
     kept = result.finished
     assert 3 <= kept.sum() < 80
@@ -227,7 +233,7 @@ def test_other_errors_of_the_callback_are_not_swallowed() -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        ss.scan(DATA, range(2, 22), progress=broken)
+        ss.scan(DATA, range(2, 22), progress=broken, target="data")
 
 
 def test_a_block_stops_between_designs() -> None:
@@ -238,7 +244,7 @@ def test_a_block_stops_between_designs() -> None:
 
 
 def test_rows_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = ss.scan(DATA, [2, 3])
+    result = ss.scan(DATA, [2, 3], target="data")
     rows = result.rows()
     assert rows[3]["spectrum"] == "flat"
     assert rows[3]["value"] == result.losses[3]
@@ -253,10 +259,10 @@ def test_rows_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_counts_as_one_spectrum() -> None:
-    assert ss.scan([1.0, 0.5], 2).shape == (1, 1, 1, 1, 1)
-    assert ss.scan(np.array([1.0, 0.5]), 2).shape == (1, 1, 1, 1, 1)
-    assert ss.scan(np.array([[1.0, 0.5], [1.0, 0.1]]), 2).shape == (2, 1, 1, 1, 1)
-    assert ss.scan(iter(DATA.values()), iter([2, 3])).shape == (2, 2, 1, 1, 1)
+    assert ss.scan([1.0, 0.5], 2, target="data").shape == (1, 1, 1, 1, 1)
+    assert ss.scan(np.array([1.0, 0.5]), 2, target="data").shape == (1, 1, 1, 1, 1)
+    assert ss.scan(np.array([[1.0, 0.5], [1.0, 0.1]]), 2, target="data").shape == (2, 1, 1, 1, 1)
+    assert ss.scan(iter(DATA.values()), iter([2, 3]), target="data").shape == (2, 2, 1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -287,4 +293,4 @@ def test_bad_arguments(
     args: tuple[Any, ...], kwargs: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        ss.scan(*args, **kwargs)
+        ss.scan(*args, **kwargs, target="data")

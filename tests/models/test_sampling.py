@@ -163,7 +163,7 @@ def test_index_says_which_starts_the_rows_are() -> None:
 
 
 def test_designs_bring_their_sampler_and_process() -> None:
-    design = ss.design([1.0, 0.1], 4, sampler="dpmpp_2m", process="flow", sigma_max=20.0)
+    design = ss.design([1.0, 0.1], 4, sampler="dpmpp_2m", process="flow", sigma_max=20.0, target="data")
     denoiser, noise = ss.models.gaussian([1.0, 0.1]), np.ones((1, 2))
     expected = ss.sample(denoiser, noise, design.schedule, sampler="dpmpp_2m", process="flow")
     np.testing.assert_array_equal(ss.sample(denoiser, noise, design), expected)

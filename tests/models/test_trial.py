@@ -49,7 +49,7 @@ def test_the_table_lists_the_best_first_and_what_it_cost() -> None:
 
 
 def test_samplers_of_designs_and_names_of_lists() -> None:
-    design = ss.design(VARIANCES, 7, sampler="heun", sigma_max=14.6, sigma_floor=0.03)
+    design = ss.design(VARIANCES, 7, sampler="heun", sigma_max=14.6, sigma_floor=0.03, target="data")
     found = ss.trial(
         [LEVELS["edm"].renamed("mine"), design], DENOISER, noise(), sampler="ddim", sigma_floor=0.03
     )

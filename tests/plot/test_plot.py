@@ -18,7 +18,7 @@ SPECTRUM = ss.Spectrum(4.0 / np.arange(1, 41) ** 2)
 
 @pytest.fixture(scope="module")
 def design() -> ss.Design:
-    return ss.design(SPECTRUM, 8, sigma_floor=0.01)
+    return ss.design(SPECTRUM, 8, sigma_floor=0.01, target="data")
 
 
 def lines(axes: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_design_shows_levels_and_losses(design: ss.Design) -> None:
 def test_design_beside_other_schedules(design: ss.Design) -> None:
     mine = ss.baselines.edm(8, sigma_max=157.4, sigma_floor=0.01, rho=3.0)
     figure = plot.plot_design(design, SPECTRUM, others={"mine": mine})
-    loss = ss.evaluate(SPECTRUM, mine)
+    loss = ss.evaluate(SPECTRUM, mine, target="data")
     assert legend_of(figure.axes[0])[1] == f"mine ({loss:.3g})"
     alone = plot.plot_design(design, SPECTRUM, others={})
     assert legend_of(alone.axes[1]) == ["data", "designed"]

@@ -8,7 +8,7 @@ import pytest
 import specsched as ss
 from specsched import _core
 from specsched._support.checks import FloatArray
-from specsched._support.codes import process_code
+from specsched._support.codes import criterion
 
 SIGMAS = np.array([20.0, 9.0, 4.0, 2.1, 1.0, 0.4, 0.15, 0.05])
 LAMBDAS = np.geomspace(1e-4, 1e3, 9)
@@ -45,7 +45,7 @@ def test_program_runs_as_the_engine_says(name: str, to_zero: bool) -> None:
         pytest.skip("the solver needs noise at the end")
     ones, zeros = np.ones_like(LAMBDAS), np.zeros_like(LAMBDAS)
     core = ss.samplers.as_sampler(name).core.on_engine()
-    gain, variance = _core.transfer(LAMBDAS, ones, zeros, sigmas, core, process_code("ve"), 1)
+    gain, variance = _core.transfer(LAMBDAS, ones, zeros, sigmas, core, criterion("ve"), 1)
     mine, injected = run(name, sigmas, LAMBDAS)
     np.testing.assert_allclose(mine, gain, rtol=1e-11, atol=1e-15)
     np.testing.assert_allclose(mine**2 * sigmas[0] ** 2 + injected, variance, rtol=1e-11)

@@ -83,16 +83,18 @@ def test_schedules_without_inner_levels_fit_exactly(levels: list[float]) -> None
 def test_text_of_a_fit() -> None:
     text = repr(fit(baselines.edm(20, **PAPER, rho=3.0), "edm"))
     assert text.startswith("Fit(edm: rho=3; error ")
-    assert repr(best_member([1.0], 1, family="edm", **PAPER)).startswith("Member(edm: rho=7; loss ")
+    assert repr(best_member([1.0], 1, family="edm", **PAPER, target="data")).startswith(
+        "Member(edm: rho=7; loss "
+    )
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 @pytest.mark.parametrize("ends", [PAPER, TO_ZERO])
 def test_best_members_are_members_and_beat_the_defaults(family: str, ends: dict[str, float]) -> None:
-    member = best_member(SPECTRUM, 6, family=family, **ends)
+    member = best_member(SPECTRUM, 6, family=family, **ends, target="data")
     default = baselines.TABLE[FAMILIES[family]](6, **ends)
-    assert member.loss <= evaluate(SPECTRUM, default)
-    assert member.loss == evaluate(SPECTRUM, member.schedule)
+    assert member.loss <= evaluate(SPECTRUM, default, target="data")
+    assert member.loss == evaluate(SPECTRUM, member.schedule, target="data")
     rebuilt = baselines.TABLE[FAMILIES[family]](6, **ends, **member.parameters)
     assert rebuilt == member.schedule
 
@@ -100,9 +102,9 @@ def test_best_members_are_members_and_beat_the_defaults(family: str, ends: dict[
 def test_one_eigenvalue_has_equal_angles() -> None:
     """With a single eigenvalue, equal angles are the optimum: none may do better, their own finds it."""
     eigenvalue = 0.3
-    members = tuned([eigenvalue], 8, **PAPER)
+    members = tuned([eigenvalue], 8, **PAPER, target="data")
     best = baselines.kl_optimal(8, **PAPER, eigenvalue=eigenvalue)
-    optimum = evaluate([eigenvalue], best)
+    optimum = evaluate([eigenvalue], best, target="data")
     assert set(members) == set(FAMILIES)
     assert members["kl_optimal"].parameters["eigenvalue"] == pytest.approx(eigenvalue, rel=1e-3)
     assert members["kl_optimal"].loss == pytest.approx(optimum, rel=1e-9)
@@ -110,15 +112,18 @@ def test_one_eigenvalue_has_equal_angles() -> None:
 
 
 def test_tuning_reaches_a_dense_scan() -> None:
-    member = best_member(SPECTRUM, 10, family="edm", **PAPER)
-    scan = [evaluate(SPECTRUM, baselines.edm(10, **PAPER, rho=rho)) for rho in np.geomspace(0.3, 100, 400)]
+    member = best_member(SPECTRUM, 10, family="edm", **PAPER, target="data")
+    scan = [
+        evaluate(SPECTRUM, baselines.edm(10, **PAPER, rho=rho), target="data")
+        for rho in np.geomspace(0.3, 100, 400)
+    ]
     assert member.loss <= min(scan) + 1e-12
 
 
 def test_options_reach_the_evaluation() -> None:
     options: dict[str, Any] = {"sampler": "ddpm", "process": "ve", "loss": "kl"}
-    member = best_member(SPECTRUM, 5, family="edm", **PAPER, **options)
-    assert member.loss == evaluate(SPECTRUM, member.schedule, **options)
+    member = best_member(SPECTRUM, 5, family="edm", **PAPER, **options, target="data")
+    assert member.loss == evaluate(SPECTRUM, member.schedule, **options, target="data")
 
 
 def test_bad_arguments() -> None:
@@ -127,30 +132,34 @@ def test_bad_arguments() -> None:
     ):
         fit(baselines.edm(5), "cosin")
     with pytest.raises(ValueError, match="unknown family 'lu'"):
-        best_member(SPECTRUM, 5, family="lu", **PAPER)
+        best_member(SPECTRUM, 5, family="lu", **PAPER, target="data")
     with pytest.raises(ValueError, match="unknown family 'none'"):
-        tuned(SPECTRUM, 5, **PAPER, families=["edm", "none"])
+        tuned(SPECTRUM, 5, **PAPER, families=["edm", "none"], target="data")
     with pytest.raises(TypeError, match="got the string 'edm'"):
-        tuned(SPECTRUM, 5, **PAPER, families="edm")
+        tuned(SPECTRUM, 5, **PAPER, families="edm", target="data")
     with pytest.raises(ValueError, match="reverse it"):
         fit([0.0, 1.0, 2.0])
     with pytest.raises(ValueError, match="infinite for zero eigenvalues"):
-        best_member([1.0, 0.0], 5, family="edm", **PAPER, loss="kl")
+        best_member([1.0, 0.0], 5, family="edm", **PAPER, loss="kl", target="data")
     with pytest.raises(ValueError, match="sigma_min must lie below sigma_max"):
-        best_member([1.0], 5, family="edm", sigma_max=1.0, sigma_min=2.0)
+        best_member([1.0], 5, family="edm", sigma_max=1.0, sigma_min=2.0, target="data")
     with pytest.raises(ValueError, match="steps must be at least 1"):
-        tuned([1.0], 0, **PAPER)
+        tuned([1.0], 0, **PAPER, target="data")
 
 
 def test_members_can_allow_for_a_denoiser_error() -> None:
     spectrum = Spectrum(1.0 / np.arange(1, 40) ** 2)
     ends = {"sigma_max": 80.0, "sigma_floor": 0.01}
-    exact = tuned(spectrum, 8, sampler="dpmpp_2m", families=["sigmoid"], **ends)["sigmoid"]
-    safe = tuned(spectrum, 8, sampler="dpmpp_2m", families=["sigmoid"], denoiser_error=0.3, **ends)["sigmoid"]
+    exact = tuned(spectrum, 8, sampler="dpmpp_2m", families=["sigmoid"], **ends, target="data")["sigmoid"]
+    safe = tuned(
+        spectrum, 8, sampler="dpmpp_2m", families=["sigmoid"], denoiser_error=0.3, **ends, target="data"
+    )["sigmoid"]
 
     def with_error(member: Any) -> float:
-        return evaluate(spectrum, member.schedule, sampler="dpmpp_2m", denoiser_error=0.3)
+        return evaluate(spectrum, member.schedule, sampler="dpmpp_2m", denoiser_error=0.3, target="data")
 
     assert exact.loss < safe.loss  # what is reported is the loss of the exact denoiser
     assert with_error(safe) < with_error(exact)
-    assert safe.loss == pytest.approx(evaluate(spectrum, safe.schedule, sampler="dpmpp_2m"), rel=1e-12)
+    assert safe.loss == pytest.approx(
+        evaluate(spectrum, safe.schedule, sampler="dpmpp_2m", target="data"), rel=1e-12
+    )

@@ -63,11 +63,11 @@ def test_losses_and_gradients(name: str, schedule: str) -> None:
     small = full.compress()
     assert len(small) < 250
     assert small.compression_error < 5e-12
-    assert ss.evaluate(small, sigmas) == pytest.approx(literal_w2(full, sigmas), rel=1e-11)
+    assert ss.evaluate(small, sigmas, target="data") == pytest.approx(literal_w2(full, sigmas), rel=1e-11)
     for loss in ["w2"] if full.has_zeros or name == "rounding noise" else ["w2", "reverse_kl"]:
         for sampler in ["ddim", "ddpm"]:
-            value, gradient = ss.value_and_grad(small, sigmas, sampler=sampler, loss=loss)
-            expected, slopes = ss.value_and_grad(full, sigmas, sampler=sampler, loss=loss)
+            value, gradient = ss.value_and_grad(small, sigmas, sampler=sampler, loss=loss, target="data")
+            expected, slopes = ss.value_and_grad(full, sigmas, sampler=sampler, loss=loss, target="data")
             assert value == pytest.approx(expected, rel=1e-11)
             assert np.abs((gradient - slopes) * sigmas).max() < 1e-11 * np.abs(slopes * sigmas).max()
 
@@ -75,8 +75,8 @@ def test_losses_and_gradients(name: str, schedule: str) -> None:
 def test_a_million_eigenvalues() -> None:
     full, sigmas = ss.Spectrum(power_law(1_000_000)), SCHEDULES["112"]
     small = full.compress()
-    value, gradient = ss.value_and_grad(small, sigmas)
-    expected, slopes = ss.value_and_grad(full, sigmas)
+    value, gradient = ss.value_and_grad(small, sigmas, target="data")
+    expected, slopes = ss.value_and_grad(full, sigmas, target="data")
     assert value == pytest.approx(expected, rel=1e-11)
     assert np.abs((gradient - slopes) * sigmas).max() < 1e-11 * np.abs(slopes * sigmas).max()
     assert len(small) < 120
@@ -87,8 +87,8 @@ def test_kl_of_positive_spectra() -> None:
     small = full.compress()
     for sigmas in SCHEDULES.values():
         for sampler in ["ddim", "ddpm"]:
-            expected = ss.evaluate(full, sigmas, sampler=sampler, loss="kl")
-            assert ss.evaluate(small, sigmas, sampler=sampler, loss="kl") == pytest.approx(
+            expected = ss.evaluate(full, sigmas, sampler=sampler, loss="kl", target="data")
+            assert ss.evaluate(small, sigmas, sampler=sampler, loss="kl", target="data") == pytest.approx(
                 expected, rel=1e-11
             )
 
@@ -112,7 +112,9 @@ def test_tolerance_sets_size_and_error(tol: float) -> None:
     assert small.compression_error <= tol
     assert len(small) < len(full.compress(tol / 100))
     sigmas = SCHEDULES["steep"]
-    assert ss.evaluate(small, sigmas) == pytest.approx(ss.evaluate(full, sigmas), rel=tol)
+    assert ss.evaluate(small, sigmas, target="data") == pytest.approx(
+        ss.evaluate(full, sigmas, target="data"), rel=tol
+    )
 
 
 def test_nodes_are_obeyed() -> None:
@@ -151,8 +153,8 @@ def test_order_hardly_matters() -> None:
         full.eigenvalues[order], weights=full.weights[order], mean_power=full.mean_power[order]
     )
     sigmas = SCHEDULES["10 to 0"]
-    assert ss.evaluate(shuffled.compress(), sigmas) == pytest.approx(
-        ss.evaluate(full.compress(), sigmas), rel=1e-12
+    assert ss.evaluate(shuffled.compress(), sigmas, target="data") == pytest.approx(
+        ss.evaluate(full.compress(), sigmas, target="data"), rel=1e-12
     )
 
 
@@ -171,7 +173,9 @@ def test_duplicates_are_merged() -> None:
 def test_compressing_twice_changes_nothing_that_counts() -> None:
     small = with_mean(SPECTRA["log-normal"]).compress()
     sigmas = SCHEDULES["112"]
-    assert ss.evaluate(small.compress(), sigmas) == pytest.approx(ss.evaluate(small, sigmas), rel=1e-11)
+    assert ss.evaluate(small.compress(), sigmas, target="data") == pytest.approx(
+        ss.evaluate(small, sigmas, target="data"), rel=1e-11
+    )
 
 
 def test_scale_of_the_data_does_not_matter() -> None:

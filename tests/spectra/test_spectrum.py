@@ -162,10 +162,10 @@ def test_losses_of_merged_and_weighted_spectra() -> None:
     """What the docstrings promise of losses, on the losses themselves."""
     levels = [20.0, 3.0, 0.4, 0.0]
     a, b = Spectrum([9.0, 1.0], mean_power=[0.2, 0.1]), Spectrum([0.3], weights=[5])
-    both = ss.evaluate(Spectrum.merged([a, b], weights=[3, 1]), levels)
-    parts = [ss.evaluate(s, levels) ** 2 for s in (a, b)]
+    both = ss.evaluate(Spectrum.merged([a, b], weights=[3, 1]), levels, target="data")
+    parts = [ss.evaluate(s, levels, target="data") ** 2 for s in (a, b)]
     assert both**2 == pytest.approx(0.75 * parts[0] + 0.25 * parts[1])
-    twice = ss.evaluate(a.weighted([2.0, 2.0]), levels)
+    twice = ss.evaluate(a.weighted([2.0, 2.0]), levels, target="data")
     assert twice**2 == pytest.approx(2 * parts[0])
 
 

@@ -110,13 +110,13 @@ def test_study_continues_where_it_stopped_and_reports(
 def test_no_other_split_of_levels_between_two_groups_is_better(sampler: str, steps: int) -> None:
     # How many levels each group of eigenvalues gets is a choice that descent alone cannot change.
     spectrum = ss.Spectrum([10.0, 1e-5])
-    found = ss.design(spectrum, steps, sampler=sampler, loss="kl").loss
+    found = ss.design(spectrum, steps, sampler=sampler, loss="kl", target="data").loss
     for upper in range(1, steps - 1):
         inside = np.append(
             np.geomspace(10.0, 0.8, upper + 1)[:-1], np.geomspace(0.02, 6e-4, steps - 1 - upper)
         )
         init = np.concatenate(([157.4], inside, [0.0]))
-        other = ss.design(spectrum, steps, sampler=sampler, loss="kl", init=init).loss
+        other = ss.design(spectrum, steps, sampler=sampler, loss="kl", init=init, target="data").loss
         assert found <= other * (1.0 + 1e-6), upper
 
 
@@ -124,7 +124,7 @@ def test_multistep_design_of_few_steps_finds_the_far_last_level() -> None:
     # The last level may do best far below the spectrum, where it only sets the weight of the extrapolation.
     powers = 2.0 * np.arange(1, 50, dtype=np.float64) ** -1.5
     spectrum = ss.Spectrum(powers)
-    found = ss.design(spectrum, 4, sampler="dpmpp_2m")
-    near = ss.design(spectrum, 4, sampler="dpmpp_2m", sigma_floor=1e-3)
+    found = ss.design(spectrum, 4, sampler="dpmpp_2m", target="data")
+    near = ss.design(spectrum, 4, sampler="dpmpp_2m", sigma_floor=1e-3, target="data")
     assert found.schedule.sigmas[-2] < 1e-5
     assert found.loss < 0.9 * near.loss

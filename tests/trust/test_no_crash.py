@@ -22,25 +22,31 @@ NOTHING = ss.Spectrum([0.0, 0.0])
 @pytest.mark.parametrize(
     ("call", "names"),
     [
-        (lambda: ss.design(DATA, 4, sampler=sp.DDPM(eta=1.2)), "eta"),
-        (lambda: ss.design(DATA, 4, sampler=sp.DDIM(eta=np.nextafter(1.0, 2.0))), "eta"),
+        (lambda: ss.design(DATA, 4, sampler=sp.DDPM(eta=1.2), target="data"), "eta"),
+        (lambda: ss.design(DATA, 4, sampler=sp.DDIM(eta=np.nextafter(1.0, 2.0)), target="data"), "eta"),
         (lambda: ss.design_eta(DATA, 4, eta_max=3), "eta_max"),
-        (lambda: ss.scan([DATA], [4], sampler=sp.DDPM(eta=3)), "eta"),
+        (lambda: ss.scan([DATA], [4], sampler=sp.DDPM(eta=3), target="data"), "eta"),
         (lambda: sp.DDPM(s_noise=float("inf")), "s_noise"),
-        (lambda: ss.design([1.0, 1e-160], 5, loss="kl"), "loss='kl'"),
-        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", method="slsqp"), "loss='kl'"),
-        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", sampler="dpmpp_2m"), "loss='kl'"),
-        (lambda: ss.design(DATA, 5, sampler="dpmpp_2m", denoiser_error=1e154), "denoiser_error"),
-        (lambda: ss.evaluate(DATA, [9.0, 1.0], sampler="dpmpp_2m", denoiser_error=1e154), "denoiser_error"),
-        (lambda: ss.design([1e308, 1e308], 5, sampler="ddpm"), "eigenvalues"),
-        (lambda: ss.value_and_grad([1e300], [9.0, 1.0, 0.1]), "eigenvalues"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", target="data"), "loss='kl'"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", method="slsqp", target="data"), "loss='kl'"),
+        (lambda: ss.design([1.0, 1e-160], 5, loss="kl", sampler="dpmpp_2m", target="data"), "loss='kl'"),
+        (
+            lambda: ss.design(DATA, 5, sampler="dpmpp_2m", denoiser_error=1e154, target="data"),
+            "denoiser_error",
+        ),
+        (
+            lambda: ss.evaluate(DATA, [9.0, 1.0], sampler="dpmpp_2m", denoiser_error=1e154, target="data"),
+            "denoiser_error",
+        ),
+        (lambda: ss.design([1e308, 1e308], 5, sampler="ddpm", target="data"), "eigenvalues"),
+        (lambda: ss.value_and_grad([1e300], [9.0, 1.0, 0.1], target="data"), "eigenvalues"),
         (lambda: ss.Spectrum([1.0], weights=[1e101]), "weights"),
         (lambda: ss.Spectrum([1.0], mean_power=[1e101]), "mean_power"),
         (lambda: ss.transfer(DATA, [1e155, 1.0], process="ve"), "sigmas"),
-        (lambda: ss.evaluate(DATA, [1.0, 1e-120]), "sigmas"),
-        (lambda: ss.design(DATA, 5, sigma_max=1e160), "sigma_max"),
-        (lambda: ss.design(DATA, 5, sigma_min=1e-160), "sigma_min"),
-        (lambda: ss.design(DATA, 5, sigma_floor=1e-160), "sigma_floor"),
+        (lambda: ss.evaluate(DATA, [1.0, 1e-120], target="data"), "sigmas"),
+        (lambda: ss.design(DATA, 5, sigma_max=1e160, target="data"), "sigma_max"),
+        (lambda: ss.design(DATA, 5, sigma_min=1e-160, target="data"), "sigma_min"),
+        (lambda: ss.design(DATA, 5, sigma_floor=1e-160, target="data"), "sigma_floor"),
     ],
 )
 def test_out_of_range_is_an_error_that_names_the_argument(call, names):
@@ -50,7 +56,7 @@ def test_out_of_range_is_an_error_that_names_the_argument(call, names):
 
 def test_the_scan_reports_a_problem_without_a_finite_loss():
     grim = ss.Spectrum([1.0, 1e-160])
-    found = ss.scan([DATA, grim, DATA], [5], loss="kl")
+    found = ss.scan([DATA, grim, DATA], [5], loss="kl", target="data")
     assert not found.errors[0]
     assert not found.errors[2]
     assert "loss='kl'" in found.errors[1]
@@ -60,14 +66,14 @@ def test_the_scan_reports_a_problem_without_a_finite_loss():
 @pytest.mark.parametrize("end", [0.0, 0.1])
 @pytest.mark.parametrize("process", ["vp", "ve", "flow"])
 def test_data_without_variance_have_a_design(method, end, process):
-    found = ss.design(NOTHING, 5, method=method, sigma_min=end, process=process)
+    found = ss.design(NOTHING, 5, method=method, sigma_min=end, process=process, target="data")
     assert np.isfinite(found.kkt_error)
     assert np.isfinite(found.loss)
 
 
 @pytest.mark.parametrize("part", [NOTHING, ss.Spectrum([1.0, 2.0], weights=[0.0, 0.0])])
 def test_worst_case_of_nothing(part):
-    found = ss.design([part] * 2, 3, combine="worst")
+    found = ss.design([part] * 2, 3, combine="worst", target="data")
     assert found.loss == 0.0
     assert np.isfinite(found.kkt_error)
 
@@ -88,7 +94,7 @@ def test_slsqp_stops_where_a_trial_point_has_no_loss(monkeypatch):
         return plain(values * np.nan if len(calls) == 12 else values)
 
     monkeypatch.setattr(slsqp, "finite", failing)
-    found = ss.design(DATA, 5, method="slsqp")
+    found = ss.design(DATA, 5, method="slsqp", target="data")
     assert np.isfinite(found.loss)
     assert found.loss <= found.best_baseline[1]
 
@@ -118,6 +124,6 @@ def test_more_threads_than_the_system_starts(limit):
 def test_admitted_range_reaches_its_ends():
     low, high = _core.LEAST_LEVEL, _core.LARGEST_LEVEL
     for sampler in ("ddim", "ddpm", "dpmpp_2m", "heun"):
-        value, slope = ss.value_and_grad(DATA, [high, 1.0, low], sampler=sampler)
+        value, slope = ss.value_and_grad(DATA, [high, 1.0, low], sampler=sampler, target="data")
         assert np.isfinite(value)
         assert np.isfinite(slope).all()

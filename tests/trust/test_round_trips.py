@@ -27,13 +27,13 @@ def _objects() -> dict[str, Any]:
         "compressed spectrum": WIDE.compress(1e-8),
         "schedule": ss.Schedule([3.0, 1.0, 0.0], name="by hand"),
         "transfer": ss.transfer(DATA, [3.0, 1.0, 0.0], sampler=sp.DDPM()),
-        "design": ss.design(DATA, 4, sampler="dpmpp_2m"),
-        "design on timesteps": ss.design(DATA, 4, alphas_cumprod=ABAR),
-        "robust design": ss.design(DATA, 3, robust=True),
-        "design for the worst case": ss.design([DATA, WIDE], 3, combine="worst"),
+        "design": ss.design(DATA, 4, sampler="dpmpp_2m", target="data"),
+        "design on timesteps": ss.design(DATA, 4, alphas_cumprod=ABAR, target="data"),
+        "robust design": ss.design(DATA, 3, robust=True, target="data"),
+        "design for the worst case": ss.design([DATA, WIDE], 3, combine="worst", target="data"),
         "design of eta": ss.design_eta(DATA, 3, sigma_max=5.0),
         "fit": ss.fit(ss.Schedule([3.0, 1.0, 0.4, 0.1]), "edm"),
-        "scan": ss.scan([DATA], [3, 4], sampler=sp.DDIM()),
+        "scan": ss.scan([DATA], [3, 4], sampler=sp.DDIM(), target="data"),
         "neighbourhood": ss.Neighbourhood(),
     }
 
@@ -67,8 +67,8 @@ def test_arrays_stay_read_only() -> None:
 
 def test_different_values_differ() -> None:
     design = OBJECTS["design"]
-    assert design != ss.design(DATA, 5, sampler="dpmpp_2m")
-    assert design != ss.design(DATA, 4, sampler="dpmpp_2m", sigma_max=80.0)
+    assert design != ss.design(DATA, 5, sampler="dpmpp_2m", target="data")
+    assert design != ss.design(DATA, 4, sampler="dpmpp_2m", sigma_max=80.0, target="data")
     assert design != "a design"
     assert OBJECTS["transfer"] != ss.transfer(DATA, [3.0, 1.0, 0.0])
     assert not equal(np.array([1.0]), np.array([1]))
@@ -82,7 +82,7 @@ def test_sampler_objects_reach_other_processes() -> None:
         "sampler": [sp.DPMpp2M(lower_order_final=True), sp.DDIM(eta=0.3)],
     }
     with ProcessPoolExecutor(1) as pool:
-        there = ss.scan(**problems, executor=pool)
-    here = ss.scan(**problems, threads=1)
+        there = ss.scan(**problems, executor=pool, target="data")
+    here = ss.scan(**problems, threads=1, target="data")
     assert there.errors == [""] * 4
     assert there == here

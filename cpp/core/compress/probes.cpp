@@ -127,7 +127,7 @@ ProbeSums Probes::sums(const Measure& measure, Carried carried) const {
     }
     ProbeSums out;
     for (const auto& schedule : schedules_) {
-        const Ends<double> ends(Process::vp, schedule.front(), schedule.back());
+        const Ends<double> ends({Process::vp, Loss::w2}, schedule.front(), schedule.back());
         Terms value{}, absolute{};
         for (std::size_t begin = 0; begin < size; begin += block) {
             const Lanes& now = lambda[begin / block];

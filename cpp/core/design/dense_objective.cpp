@@ -14,8 +14,8 @@ void DenseObjective::curve(const VectorXd& u) {
     const Index n = u.size();
     VectorXd gradient(sigma.size());
     RowMajor full(sigma.size(), sigma.size());
-    engine_loss_hessian(problem_.nodes, {sigma.data(), sigma.size()}, problem_.sampler.spec, problem_.process,
-                        problem_.loss, problem_.sampler.error, problem_.settings.threads, gradient.data(), full.data());
+    engine_loss_hessian(problem_.nodes, {sigma.data(), sigma.size()}, problem_.sampler.spec, problem_.criterion,
+                        problem_.sampler.error, problem_.settings.threads, gradient.data(), full.data());
     const VectorXd interior = sigma.segment(1, n);
     hessian_ = interior.asDiagonal() * full.block(1, 1, n, n) * interior.asDiagonal();
     hessian_.diagonal() += gradient.segment(1, n).cwiseProduct(interior);

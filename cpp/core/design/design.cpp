@@ -27,7 +27,8 @@ void report(DesignResult& result, const DesignProblem& p, const double* starts, 
     const Sampler exact = without_error(p.sampler);
     const auto reported = [&](const double* sigmas) {
         const LevelsView levels{sigmas, p.steps + 1};
-        return reported_loss(p.loss, loss_sum(exact, p.nodes, levels, p.process, p.loss, nullptr, p.settings.threads));
+        return reported_loss(p.criterion.loss,
+                             loss_sum(exact, p.nodes, levels, p.criterion, nullptr, p.settings.threads));
     };
     result.loss = p.sampler.error == 0.0 ? result.searched_loss : reported(result.sigmas.data());
     if (p.sampler.error == 0.0) {
@@ -60,7 +61,7 @@ DesignResult design(const DesignProblem& given, const double* starts, std::ptrdi
     const double lowest = lowest_log(p, order);
     const auto objective = make_objective(p);
     std::vector<double> searched;  // the starts' sums of loss terms, then their losses
-    const std::vector<Start> candidates = make_starts(*objective, order, lowest, starts, start_count, searched);
+    const std::vector<Candidate> candidates = make_starts(*objective, order, lowest, starts, start_count, searched);
     const Found found = pairwise(p.sampler) ? search_pairwise(*objective, order, lowest, candidates)
                                             : search_by_hops(*objective, order, candidates);
     DesignResult result;
@@ -68,7 +69,7 @@ DesignResult design(const DesignProblem& given, const double* starts, std::ptrdi
     result.iterations = found.iterations;
     result.evaluations = objective->evaluations;
     if (!std::isfinite(found.minimum.sum)) return result;
-    for (double& sum : searched) sum = reported_loss(p.loss, sum);
+    for (double& sum : searched) sum = reported_loss(p.criterion.loss, sum);
     set_levels(result, p, found.minimum);
     keep_promise(result, p, starts, searched);
     report(result, p, starts, searched);
@@ -102,7 +103,7 @@ std::vector<BatchDesign> design_batch(const std::vector<const DesignProblem*>& p
 std::vector<double> relative_gradient(const DesignProblem& p, const double* sigmas) {
     std::vector<double> slopes(static_cast<std::size_t>(p.steps) + 1);
     const double sum =
-        loss_sum(p.sampler, p.nodes, {sigmas, p.steps + 1}, p.process, p.loss, slopes.data(), p.settings.threads);
+        loss_sum(p.sampler, p.nodes, {sigmas, p.steps + 1}, p.criterion, slopes.data(), p.settings.threads);
     const double unit = error_unit(sum, make_objective(p)->power());
     for (double& slope : slopes) slope = relative_error(slope, unit);
     return slopes;

@@ -29,13 +29,23 @@ ArrayXXd loss_rates(const DesignProblem& p, const ArrayXd& lambda, const ArrayXd
     return rates;
 }
 
+// Of the law that the output is compared with: what a lost share of the standard deviation costs.
+ArrayXd output_variance(const DesignProblem& p, const ArrayXd& lambda) {
+    if (p.criterion.target == Target::data) return lambda;
+    const Ends<double> ends(p.criterion, p.sigma_max, p.sigma_min);
+    const Limit limit = limit_of(p.sampler.spec);
+    return lambda.unaryExpr(
+        [&](double x) { return limit_moments(limit, ends, x, p.sigma_max, p.sigma_min).variance; });
+}
+
 }  // namespace
 
 ManyStepDensity::ManyStepDensity(const DesignProblem& p, double lowest_log) {
     const Eigen::Map<const ArrayXd> eigenvalues(p.nodes.eigenvalues, p.nodes.size);
     const Eigen::Map<const ArrayXd> weights(p.nodes.weights, p.nodes.size);
     const ArrayXd lambda = eigenvalues.max(1e-30);
-    const ArrayXd shares = p.loss == Loss::w2 ? ArrayXd(weights * lambda) : ArrayXd(weights);
+    const ArrayXd shares = p.criterion.loss == Loss::w2 ? ArrayXd(weights * output_variance(p, lambda))
+                                                        : ArrayXd(weights);
     weight_ = std::make_shared<const ArrayXd>((eigenvalues > 1e-30).select(shares, 0.0));
     grid_ = ArrayXd::LinSpaced(grid_points, std::log(p.sigma_max), lowest_log);
     rates_ = std::make_shared<const ArrayXXd>(loss_rates(p, lambda, grid_));

@@ -10,16 +10,15 @@ namespace specsched {
 double Objective::value(const Eigen::VectorXd& u) {
     ++evaluations;
     const Eigen::VectorXd sigma = levels(u);
-    return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process, problem_.loss,
-                    nullptr, problem_.settings.threads);
+    return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.criterion, nullptr, problem_.settings.threads);
 }
 
 double Objective::gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u) {
     ++evaluations;
     const Eigen::VectorXd sigma = levels(u);
     Eigen::VectorXd by_sigma(sigma.size());
-    const double sum = loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.process,
-                                problem_.loss, by_sigma.data(), problem_.settings.threads);
+    const double sum = loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.criterion,
+                                by_sigma.data(), problem_.settings.threads);
     by_u = by_sigma.segment(1, u.size()).cwiseProduct(sigma.segment(1, u.size()));
     return sum;
 }
@@ -41,7 +40,7 @@ double Objective::least_share(Eigen::Index levels) {
 double Objective::power() const {
     double power = 0.0;
     for (std::ptrdiff_t i = 0; i < problem_.nodes.size; ++i)
-        power += problem_.loss == Loss::w2
+        power += problem_.criterion.loss == Loss::w2
                      ? problem_.nodes.weights[i] * problem_.nodes.eigenvalues[i] + problem_.nodes.mean_power[i]
                      : problem_.nodes.weights[i];
     return power;

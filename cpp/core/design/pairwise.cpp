@@ -48,34 +48,64 @@ struct Response {
     VectorXd slope, bend;
 };
 
+using Inner = Dual<double, 1>;
+using Twice = Dual<Inner, 1>;  // a function of theta with two derivatives
+
+// The output in the units of the data, as a function of theta around 0; `gain` includes the scale.
+struct Output {
+    Twice gain, std;
+
+    Output(bool ddim, double scaled_gain, double variance)
+        : gain(Inner(scaled_gain)), std(Inner(std::sqrt(variance))), ddim_(ddim), variance_(variance) {
+        Twice theta(Inner::variable(0.0, 0));
+        theta.d[0] = Inner(1.0);
+        if (ddim) {
+            const Twice growth = exp(theta);
+            gain = growth * Inner(scaled_gain);
+            std = growth * Inner(std::sqrt(variance));
+            changed_ = growth * growth;
+        } else {
+            std = sqrt(theta + Inner(variance));
+            changed_ = theta;
+        }
+    }
+    // Variance less `reference`.
+    Twice excess(double reference) const {
+        return ddim_ ? changed_ * Inner(variance_) - Inner(reference) : changed_ + Inner(variance_ - reference);
+    }
+
+  private:
+    bool ddim_;
+    double variance_;
+    Twice changed_;
+};
+
+template <Loss loss>
+Twice term_of(const DesignProblem& p, const Limit& limit, const Ends<double>& ends, Index i, const Output& out) {
+    const double lambda = p.nodes.eigenvalues[i], weight = p.nodes.weights[i], power = p.nodes.mean_power[i];
+    const auto against = [&](double variance, const Twice& mean_error) {
+        const OutputMoments<Twice> m{out.std, out.excess(variance), mean_error};
+        return loss_term<loss, Twice, Inner>(Inner(variance), Inner(std::sqrt(variance)), Inner(weight), Inner(power), m);
+    };
+    if (p.criterion.target == Target::data)
+        return against(lambda, out.gain * Inner(ends.carried) + Inner(ends.lost));
+    const LimitMoments law = limit_moments(limit, ends, lambda, p.sigma_max, p.sigma_min);
+    const Twice gap = out.gain - Inner(law.gain * ends.scale);
+    if (loss == Loss::w2 && limit.deterministic)
+        return gap * gap * Inner(weight * ends.start_of(lambda) + power * ends.carried);
+    return against(law.variance * (ends.scale * ends.scale), gap * Inner(ends.carried));
+}
+
 Response respond(const DesignProblem& p, const VectorXd& gain, const VectorXd& variance) {
-    using Inner = Dual<double, 1>;
-    using D = Dual<Inner, 1>;
-    const Ends<double> ends(p.process, p.sigma_max, p.sigma_min);
+    const Ends<double> ends(p.criterion, p.sigma_max, p.sigma_min);
+    const Limit limit = limit_of(p.sampler.spec);
     const bool ddim = p.sampler.kernel == DenseSampler::ddim;
-    Response out{VectorXd(p.nodes.size), VectorXd(p.nodes.size)};
-    with_loss(p.loss, [&](auto l) {
+    Response out{VectorXd::Zero(p.nodes.size), VectorXd::Zero(p.nodes.size)};
+    with_loss(p.criterion.loss, [&](auto l) {
         for (Index i = 0; i < p.nodes.size; ++i) {
-            const double lambda = p.nodes.eigenvalues[i];
-            if (lambda < smallest_eigenvalue) {  // fixed by the ends alone
-                out.slope[i] = out.bend[i] = 0.0;
-                continue;
-            }
-            D theta(Inner::variable(0.0, 0));
-            theta.d[0] = Inner(1.0);
-            OutputMoments<D> m;
-            if (ddim) {
-                const D growth = exp(theta);
-                m.std = growth * Inner(std::sqrt(variance[i]));
-                m.excess = growth * growth * Inner(variance[i]) - Inner(lambda);
-                m.mean_error = growth * Inner(gain[i] * ends.scale) + Inner(ends.lost);
-            } else {
-                m.std = sqrt(theta + Inner(variance[i]));
-                m.excess = theta + Inner(variance[i] - lambda);
-                m.mean_error = D(Inner(gain[i] * ends.scale + ends.lost));
-            }
-            const D term = loss_term<decltype(l)::value, D, Inner>(
-                Inner(lambda), Inner(std::sqrt(lambda)), Inner(p.nodes.weights[i]), Inner(p.nodes.mean_power[i]), m);
+            if (p.nodes.eigenvalues[i] < smallest_eigenvalue) continue;  // fixed by the ends alone
+            const Output output(ddim, gain[i] * ends.scale, variance[i]);
+            const Twice term = term_of<decltype(l)::value>(p, limit, ends, i, output);
             out.slope[i] = term.d[0].value;
             out.bend[i] = term.d[0].d[0];
         }
@@ -145,7 +175,7 @@ void PairwiseObjective::curve(const VectorXd& u) {
     const Index n = u.size(), nodes = p.nodes.size;
     const VectorXd sigma = levels(u);
     VectorXd gain(nodes), variance(nodes);
-    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.process, {gain.data(), variance.data()},
+    transfer(p.sampler, p.nodes, {sigma.data(), sigma.size()}, p.criterion, {gain.data(), variance.data()},
              p.settings.threads);
     const Response response = respond(p, gain, variance);
     bend_ = response.bend;
@@ -199,7 +229,7 @@ void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const ArrayXd&
 
 void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
     const Index n = sigma.size() - 2, nodes = lambda.size();
-    const double scale = signal_scale(problem_.process, problem_.sigma_min), last = problem_.sigma_min;
+    const double scale = signal_scale(problem_.criterion.process, problem_.sigma_min), last = problem_.sigma_min;
     const ArrayXd factor = -(scale * scale) * (lambda + last * last).square() * lambda;
     const ArrayXd root = bend_.array().abs().sqrt();
     const VectorXd steepness = slope.cwiseAbs();

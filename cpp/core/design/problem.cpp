@@ -64,17 +64,18 @@ std::string DesignProblem::wrong() const {
 }
 
 double DesignProblem::loss_of(const double* sigmas, double* gradient) const {
-    const double sum = loss_sum(sampler, nodes, {sigmas, steps + 1}, process, loss, gradient, settings.threads);
+    const double sum = loss_sum(sampler, nodes, {sigmas, steps + 1}, criterion, gradient, settings.threads);
     if (gradient) {
-        const double slope = reported_slope(loss, sum);
+        const double slope = reported_slope(criterion.loss, sum);
         for (std::ptrdiff_t k = 0; k <= steps; ++k) gradient[k] *= slope;
     }
-    return reported_loss(loss, sum);
+    return reported_loss(criterion.loss, sum);
 }
 
 double DesignProblem::reported_loss_of(const double* sigmas) const {
     const Sampler exact = without_error(sampler);
-    return reported_loss(loss, loss_sum(exact, nodes, {sigmas, steps + 1}, process, loss, nullptr, settings.threads));
+    return reported_loss(criterion.loss,
+                         loss_sum(exact, nodes, {sigmas, steps + 1}, criterion, nullptr, settings.threads));
 }
 
 bool DesignProblem::admits(const double* sigmas) const {

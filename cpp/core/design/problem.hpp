@@ -11,8 +11,7 @@ namespace specsched {
 struct DesignProblem {
     SpectrumView nodes;
     Sampler sampler;  // with the denoiser error that the search allows for; reports are those of an exact denoiser
-    Process process;
-    Loss loss;
+    Criterion criterion;
     double sigma_max;
     double sigma_min;  // may be 0
     std::ptrdiff_t steps;

@@ -108,7 +108,7 @@ class HopSearch {
         best_.minimum.sum = std::numeric_limits<double>::infinity();
     }
 
-    Found run(const std::vector<Start>& starts) {
+    Found run(const std::vector<Candidate>& starts) {
         explore(starts);
         if (best_.minimum.u.size()) hop_on();  // else: nothing finite, or nothing to search
         best_.iterations = iterations_;
@@ -122,7 +122,7 @@ class HopSearch {
     };
 
     // Descends briefly from the best starts, and to the end from where that led furthest.
-    void explore(const std::vector<Start>& starts) {
+    void explore(const std::vector<Candidate>& starts) {
         std::vector<Explored> explored;
         const std::size_t count = std::min(starts.size(), static_cast<std::size_t>(settings_.starts.followed));
         for (std::size_t s = 0; s < count; ++s) explored.push_back({descend(starts[s].u, brief_), starts[s].given});
@@ -186,7 +186,7 @@ class HopSearch {
 
 }  // namespace
 
-Found search_by_hops(Objective& objective, const OrderConstraints& order, const std::vector<Start>& starts) {
+Found search_by_hops(Objective& objective, const OrderConstraints& order, const std::vector<Candidate>& starts) {
     return HopSearch(objective, order).run(starts);
 }
 

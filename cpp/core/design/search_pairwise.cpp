@@ -25,11 +25,11 @@ class PairwiseSearch {
         found_.minimum.sum = std::numeric_limits<double>::infinity();
     }
 
-    Found run(const std::vector<Start>& starts) {
+    Found run(const std::vector<Candidate>& starts) {
         const int most =
             many_ ? std::min(settings_.starts.followed, settings_.starts.followed_many) : settings_.starts.followed;
         int followed = 0;
-        for (const Start& start : starts) {
+        for (const Candidate& start : starts) {
             if (followed >= most) break;
             if (leads_to_best(start.u)) continue;
             follow(start, followed == 0);
@@ -66,7 +66,7 @@ class PairwiseSearch {
         return here;
     }
 
-    void follow(const Start& start, bool first) {
+    void follow(const Candidate& start, bool first) {
         Minimum here = first_descent(start.u, first);
         if (here.same_as >= 0) return;
         known_.push_back(here);
@@ -121,7 +121,7 @@ class PairwiseSearch {
 }  // namespace
 
 Found search_pairwise(Objective& objective, const OrderConstraints& order, double lowest,
-                      const std::vector<Start>& starts) {
+                      const std::vector<Candidate>& starts) {
     return PairwiseSearch(objective, order, lowest).run(starts);
 }
 

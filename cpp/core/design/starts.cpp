@@ -83,15 +83,15 @@ class Collection {
         const double sum = u == wanted && known < infinity ? known : objective_.value(u);
         if (std::isfinite(sum)) starts_.push_back({std::move(u), sum, given});
     }
-    std::vector<Start> sorted() && {
-        std::stable_sort(starts_.begin(), starts_.end(), [](const Start& a, const Start& b) { return a.sum < b.sum; });
+    std::vector<Candidate> sorted() && {
+        std::stable_sort(starts_.begin(), starts_.end(), [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
         return std::move(starts_);
     }
 
   private:
     Objective& objective_;
     const OrderConstraints order_;
-    std::vector<Start> starts_;
+    std::vector<Candidate> starts_;
 };
 
 }  // namespace
@@ -106,7 +106,7 @@ double lowest_log(const DesignProblem& p, const OrderConstraints& order) {
     return 0.5 * std::log(least) - settings.below_data;
 }
 
-std::vector<Start> make_starts(Objective& objective, const OrderConstraints& order, double lowest, const double* rows,
+std::vector<Candidate> make_starts(Objective& objective, const OrderConstraints& order, double lowest, const double* rows,
                                std::ptrdiff_t count, std::vector<double>& sums) {
     const DesignProblem& p = objective.problem();
     const Index n = p.interior();
@@ -114,7 +114,7 @@ std::vector<Start> make_starts(Objective& objective, const OrderConstraints& ord
     for (std::ptrdiff_t s = 0; s < count; ++s) {
         const double* row = rows + s * (p.steps + 1);
         sums.push_back(
-            loss_sum(p.sampler, p.nodes, {row, p.steps + 1}, p.process, p.loss, nullptr, p.settings.threads));
+            loss_sum(p.sampler, p.nodes, {row, p.steps + 1}, p.criterion, nullptr, p.settings.threads));
         VectorXd u(n);
         for (Index k = 0; k < n; ++k) u[k] = std::log(row[k + 1]);
         found.add(u, static_cast<int>(s), sums.back());

@@ -11,8 +11,10 @@
 namespace specsched {
 
 inline SweepChunk chunk_of(const SpectrumView& s, std::ptrdiff_t begin, std::ptrdiff_t count, double* scratch) {
-    return {s.eigenvalues + begin, s.weights + begin, s.mean_power + begin, count, scratch};
+    return {s.eigenvalues + begin, s.weights + begin, s.mean_power + begin, count, scratch, nullptr};
 }
+
+SweepEnds sweep_ends(const SolverSpec& spec, const Criterion& criterion, const LevelsView& levels);
 
 // Adjoints of all coefficients of a program, in one piece of memory.
 struct Adjoints {

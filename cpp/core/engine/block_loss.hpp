@@ -1,5 +1,6 @@
-// The loss of one block of eigenvalues as a function of gain P, injected variance Q and the two end levels,
-// with first and second derivatives. Included by the sweeps, once per instruction set.
+// The loss of one block of eigenvalues as a function of gain P, injected variance Q, error variance E and the two end
+// levels, with first and second derivatives: a Term, for the data here, for the many-step limit in limit_terms.hpp.
+// Included by the sweeps, once per instruction set.
 #pragma once
 
 #include "core/ends.hpp"
@@ -9,27 +10,38 @@
 namespace specsched {
 namespace {
 
-// Scale, prior and lost share with their derivatives by the end levels.
-struct EndTaylor {
-    double scale, scale1, scale2;
-    double square, square1, square2;  // scale^2
-    double lost, lost1, lost2;
-    double start, start1, start2;
+// A function of one end level with two derivatives.
+struct Taylor {
+    double value, first, second;
 
-    explicit EndTaylor(const SweepEnds& ends) {
-        using D1 = Dual<double, 1>;
-        using D2 = Dual<D1, 1>;
-        const auto variable = [](double x) {
-            D2 v(D1::variable(x, 0));
-            v.d[0] = D1(1.0);
-            return v;
-        };
-        const Ends<D2> e(static_cast<Process>(ends.process), variable(ends.first), variable(ends.last));
-        const D2 power = e.scale * e.scale;
-        scale = e.scale.value.value, scale1 = e.scale.value.d[0], scale2 = e.scale.d[0].d[0];
-        square = power.value.value, square1 = power.value.d[0], square2 = power.d[0].d[0];
-        lost = e.lost.value.value, lost1 = e.lost.value.d[0], lost2 = e.lost.d[0].d[0];
-        start = e.start_variance.value.value, start1 = e.start_variance.value.d[0], start2 = e.start_variance.d[0].d[0];
+    explicit Taylor(const Dual<Dual<double, 1>, 1>& x) : value(x.value.value), first(x.value.d[0]), second(x.d[0].d[0]) {}
+};
+
+// What depends on the end levels alone: the start on the first one, the rest on the last one.
+struct EndTaylor {
+    using D1 = Dual<double, 1>;
+    using D2 = Dual<D1, 1>;
+
+    double own;
+    Taylor square, lost, start, surplus;  // square: scale^2
+    Taylor mean;                          // scale times the share of the mean that the start lacks
+
+    explicit EndTaylor(const SweepEnds& ends)
+        : EndTaylor(Ends<D2>(ends.criterion, variable(ends.first), variable(ends.last))) {}
+
+    // Var y_S of a block.
+    Pack start_of(const Pack& lambda) const {
+        return own == 0.0 ? Pack(start.value) : lambda + Pack(start.value);
+    }
+
+  private:
+    explicit EndTaylor(const Ends<D2>& e)
+        : own(e.own), square(e.scale * e.scale), lost(e.lost), start(e.start_variance), surplus(e.surplus),
+          mean(e.scale * D2(D1(e.carried))) {}
+    static D2 variable(double x) {
+        D2 v(D1::variable(x, 0));
+        v.d[0] = D1(1.0);
+        return v;
     }
 };
 
@@ -57,9 +69,9 @@ Pack error_price(const Block& b) {
     return loss == Loss::w2 ? b.weight : b.weight / b.lambda * Pack(0.5);
 }
 
-// Second derivatives by (P, Q, E, first, last); those by E vanish but for E and last.
+// Second derivatives by (P, Q, E, first, last); those by E vanish but for E and the ends.
 struct BlockCurvature {
-    Pack gg, gq, gf, gl, qq, qf, ql, el, ff, fl, ll;
+    Pack gg, gq, gf, gl, qq, qf, ql, ef, el, ff, fl, ll;
 };
 
 // For w2 a variance of exactly 0 (an eigenvalue of 0, or a gain that crosses 0) would divide 0 by 0.
@@ -76,22 +88,31 @@ D term_of(const Block& b, const D& variance, const D& guard, const D& mean_error
     return loss_term<loss, D, B>(B(b.lambda), B(b.root), B(b.weight), B(b.mean_power), out);
 }
 
+// The distance to the data.
 template <Loss loss>
-Pack block_value(const Block& b, const EndTaylor& e, const Pack& gain, const Pack& injected, const Pack& error) {
-    const Pack variance = (gain * gain * Pack(e.start) + injected) * Pack(e.square);
-    const OutputMoments<Pack> out{sqrt(guarded<loss>(variance)), variance - b.lambda,
-                                   gain * Pack(e.scale) + Pack(e.lost)};
-    return loss_term<loss, Pack, Pack>(b.lambda, b.root, b.weight, b.mean_power, out) +
-           error_price<loss>(b) * error * Pack(e.square);
-}
+struct DataTerm {
+    static Pack value(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain, const Pack& injected,
+                      const Pack& error) {
+        const Pack variance = (gain * gain * e.start_of(b.lambda) + injected) * Pack(e.square.value);
+        const OutputMoments<Pack> out{sqrt(guarded<loss>(variance)), variance - b.lambda,
+                                      gain * Pack(e.mean.value) + Pack(e.lost.value)};
+        return loss_term<loss, Pack, Pack>(b.lambda, b.root, b.weight, b.mean_power, out) +
+               error_price<loss>(b) * error * Pack(e.square.value);
+    }
+    static BlockSlopes slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+                              const Pack& injected, const Pack& error);
+    static BlockSlopes curvature(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+                                 const Pack& injected, const Pack& error, BlockCurvature& c);
+};
 
 template <Loss loss>
-BlockSlopes block_slopes(const Block& b, const EndTaylor& e, const Pack& gain, const Pack& injected,
-                         const Pack& error) {
+BlockSlopes DataTerm<loss>::slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+                                   const Pack& injected, const Pack& error) {
     using D = Dual<Pack, 2>;
-    const Pack before = gain * gain * Pack(e.start) + injected;
-    const Pack variance = before * Pack(e.square);
-    const Pack mean_error = gain * Pack(e.scale) + Pack(e.lost);
+    const Pack start = e.start_of(b.lambda);
+    const Pack before = gain * gain * start + injected;
+    const Pack variance = before * Pack(e.square.value);
+    const Pack mean_error = gain * Pack(e.mean.value) + Pack(e.lost.value);
     D v(variance), guard(guarded<loss>(variance)), m(mean_error);
     v.d[0] = guard.d[0] = m.d[1] = Pack(1.0);
     v.d[1] = guard.d[1] = m.d[0] = Pack(0.0);
@@ -99,19 +120,19 @@ BlockSlopes block_slopes(const Block& b, const EndTaylor& e, const Pack& gain, c
     const Pack &by_v = term.d[0], &by_m = term.d[1];
     BlockSlopes s;
     const Pack price = error_price<loss>(b);
-    s.value = term.value + price * error * Pack(e.square);
-    s.by_error = price * Pack(e.square);
-    s.by_gain = by_v * gain * Pack(2.0 * e.start * e.square) + by_m * Pack(e.scale);
-    s.by_injected = by_v * Pack(e.square);
-    s.by_first = by_v * gain * gain * Pack(e.start1 * e.square);
-    s.by_last = by_v * before * Pack(e.square1) + by_m * (gain * Pack(e.scale1) + Pack(e.lost1)) +
-                price * error * Pack(e.square1);
+    s.value = term.value + price * error * Pack(e.square.value);
+    s.by_error = price * Pack(e.square.value);
+    s.by_gain = by_v * gain * (Pack(2.0) * start * Pack(e.square.value)) + by_m * Pack(e.mean.value);
+    s.by_injected = by_v * Pack(e.square.value);
+    s.by_first = by_v * gain * gain * Pack(e.start.first * e.square.value);
+    s.by_last = by_v * before * Pack(e.square.first) + by_m * (gain * Pack(e.mean.first) + Pack(e.lost.first)) +
+                price * error * Pack(e.square.first);
     return s;
 }
 
 template <Loss loss>
-BlockSlopes block_curvature(const Block& b, const EndTaylor& e, const Pack& gain, const Pack& injected,
-                            const Pack& error, BlockCurvature& c) {
+BlockSlopes DataTerm<loss>::curvature(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+                                      const Pack& injected, const Pack& error, BlockCurvature& c) {
     using D1 = Dual<Pack, 2>;
     using D2 = Dual<D1, 2>;
     const auto variable = [](const Pack& x, int slot) {
@@ -124,39 +145,42 @@ BlockSlopes block_curvature(const Block& b, const EndTaylor& e, const Pack& gain
         for (int i = 0; i < 2; ++i) outer.d[i].d[0] = outer.d[i].d[1] = Pack(0.0);
         return outer;
     };
-    const Pack before = gain * gain * Pack(e.start) + injected;
-    const Pack variance = before * Pack(e.square);
-    const Pack mean_error = gain * Pack(e.scale) + Pack(e.lost);
+    const Pack start = e.start_of(b.lambda);
+    const Pack before = gain * gain * start + injected;
+    const Pack variance = before * Pack(e.square.value);
+    const Pack mean_error = gain * Pack(e.mean.value) + Pack(e.lost.value);
     const D2 term = term_of<loss, D2, D1>(b, variable(variance, 0), variable(guarded<loss>(variance), 0),
                                           variable(mean_error, 1));
     const Pack &v = term.value.d[0], &m = term.value.d[1];
     const Pack &vv = term.d[0].d[0], &vm = term.d[0].d[1], &mm = term.d[1].d[1];
     // Derivatives of variance and mean error by P, Q, first, last.
-    const Pack vg = gain * Pack(2.0 * e.start * e.square), vq(e.square);
-    const Pack vf = gain * gain * Pack(e.start1 * e.square), vl = before * Pack(e.square1);
-    const Pack mg(e.scale), ml = gain * Pack(e.scale1) + Pack(e.lost1);
-    c.gg = vv * vg * vg + Pack(2.0) * vm * vg * mg + mm * mg * mg + v * Pack(2.0 * e.start * e.square);
+    const Pack twice = Pack(2.0) * start * Pack(e.square.value), start1(e.start.first * e.square.value);
+    const Pack vg = gain * twice, vq(e.square.value);
+    const Pack vf = gain * gain * start1, vl = before * Pack(e.square.first);
+    const Pack mg(e.mean.value), ml = gain * Pack(e.mean.first) + Pack(e.lost.first);
+    c.gg = vv * vg * vg + Pack(2.0) * vm * vg * mg + mm * mg * mg + v * twice;
     c.gq = vv * vg * vq + vm * mg * vq;
-    c.gf = vv * vg * vf + vm * mg * vf + v * gain * Pack(2.0 * e.start1 * e.square);
-    c.gl = vv * vg * vl + vm * (vg * ml + vl * mg) + mm * mg * ml + v * gain * Pack(2.0 * e.start * e.square1) +
-           m * Pack(e.scale1);
+    c.gf = vv * vg * vf + vm * mg * vf + v * gain * (Pack(2.0) * start1);
+    c.gl = vv * vg * vl + vm * (vg * ml + vl * mg) + mm * mg * ml +
+           v * gain * (Pack(2.0) * start * Pack(e.square.first)) + m * Pack(e.mean.first);
     c.qq = vv * vq * vq;
     c.qf = vv * vq * vf;
-    c.ql = vv * vq * vl + vm * vq * ml + v * Pack(e.square1);
-    c.ff = vv * vf * vf + v * gain * gain * Pack(e.start2 * e.square);
-    c.fl = vv * vf * vl + vm * vf * ml + v * gain * gain * Pack(e.start1 * e.square1);
-    c.ll = vv * vl * vl + Pack(2.0) * vm * vl * ml + mm * ml * ml + v * before * Pack(e.square2) +
-           m * (gain * Pack(e.scale2) + Pack(e.lost2));
+    c.ql = vv * vq * vl + vm * vq * ml + v * Pack(e.square.first);
+    c.ff = vv * vf * vf + v * gain * gain * Pack(e.start.second * e.square.value);
+    c.fl = vv * vf * vl + vm * vf * ml + v * gain * gain * Pack(e.start.first * e.square.first);
+    c.ll = vv * vl * vl + Pack(2.0) * vm * vl * ml + mm * ml * ml + v * before * Pack(e.square.second) +
+           m * (gain * Pack(e.mean.second) + Pack(e.lost.second));
     const Pack price = error_price<loss>(b);
-    c.el = price * Pack(e.square1);
-    c.ll = c.ll + price * error * Pack(e.square2);
+    c.ef = Pack(0.0);
+    c.el = price * Pack(e.square.first);
+    c.ll = c.ll + price * error * Pack(e.square.second);
     BlockSlopes s;
-    s.value = term.value.value + price * error * Pack(e.square);
-    s.by_error = price * Pack(e.square);
+    s.value = term.value.value + price * error * Pack(e.square.value);
+    s.by_error = price * Pack(e.square.value);
     s.by_gain = v * vg + m * mg;
     s.by_injected = v * vq;
     s.by_first = v * vf;
-    s.by_last = v * vl + m * ml + price * error * Pack(e.square1);
+    s.by_last = v * vl + m * ml + price * error * Pack(e.square.first);
     return s;
 }
 

@@ -20,8 +20,6 @@ std::vector<double> any_levels(std::ptrdiff_t steps, bool last_is_zero) {
 
 }  // namespace
 
-double denoiser_error_variance(double relative, double level) { return prediction_error_variance(relative, level); }
-
 std::string check(const SolverSpec& spec, const LevelsView& levels) {
     const SolverRow& row = solver_table()[spec.solver];
     std::ostringstream text;
@@ -83,17 +81,40 @@ void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsV
     });
 }
 
-double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec, Process process,
-                   Loss loss, double error, int threads) {
+Limit limit_of(const SolverSpec& spec) {
+    const SolverRow& row = solver_table()[spec.solver];
+    const double eta = has_option(row, &SolverSpec::eta) ? spec.eta : 0.0;
+    return {0.5 * (1.0 + std::pow(eta, row.eta_power)), spec.s_noise * spec.s_noise, eta == 0.0};
+}
+
+std::string check_limit(const SolverSpec& spec) {
+    const std::string& name = solver_table()[spec.solver].name;
+    if (!spec.eta_steps.empty())
+        return "with one eta per step sampler '" + name + "' has no many-step limit to be compared with: give one eta "
+               "for all steps, or target='data'";
+    if (spec.s_churn > 0.0)
+        return "with s_churn sampler '" + name + "' has no many-step limit that is the same for every schedule: "
+               "set s_churn=0, or compare with the data, target='data'";
+    return "";
+}
+
+SweepEnds sweep_ends(const SolverSpec& spec, const Criterion& criterion, const LevelsView& levels) {
+    return {criterion, limit_of(spec), levels.first(), levels.last()};
+}
+
+double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
+                   const Criterion& criterion, double error, int threads, double* terms) {
     const Program program = record(spec, levels, error, Derivatives::none);
     const SweepProgram view = program.view();
-    const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
+    const SweepEnds ends = sweep_ends(spec, criterion, levels);
     const SweepTable& table = sweeps();
     const std::ptrdiff_t scratch = table.scratch_size(view);
     const Chunks chunks(spectrum.size, view.operations, threads);
     std::vector<double> sums(chunks.count);
     chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
-        sums[c] = table.loss(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch)));
+        SweepChunk chunk = chunk_of(spectrum, begin, size, thread_scratch(scratch));
+        chunk.terms = terms ? terms + begin : nullptr;
+        sums[c] = table.loss(view, ends, chunk);
     });
     double sum = 0.0;
     for (double part : sums) sum += part;
@@ -116,11 +137,11 @@ void contract_gradient(const Program& program, const SweepSums& sums, double* gr
 }
 
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                            Process process, Loss loss, double error, int threads, double* gradient,
+                            const Criterion& criterion, double error, int threads, double* gradient,
                             double* eta_gradient) {
     const Program program = record(spec, levels, error, Derivatives::first, eta_gradient != nullptr);
     const SweepProgram view = program.view();
-    const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
+    const SweepEnds ends = sweep_ends(spec, criterion, levels);
     const SweepTable& table = sweeps();
     const std::ptrdiff_t scratch = table.scratch_size(view), steps = levels.steps();
     const Chunks chunks(spectrum.size, view.operations, threads);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/engine/solver_spec.hpp"
-#include "core/losses.hpp"
+#include "core/limit.hpp"
 #include "core/problem.hpp"
 
 namespace specsched {
@@ -16,10 +16,14 @@ std::string check(const SolverSpec& spec, const LevelsView& levels);
 // Denoiser evaluations of one run with this many steps.
 int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last_is_zero);
 
-// The white, independent error of a real denoiser: its variance at level r, in data units, is relative^2 r^2 / (1 + r^2).
-// `error` below is `relative`; 0 is an exact denoiser. In the losses the variance E that errors add to x_0 is a term of
-// its own, beside the loss of the exact denoiser: w2: weight E, KL: weight E / (2 lambda).
-double denoiser_error_variance(double relative, double level);
+// What the solver approaches with ever more steps. Call check_limit first: why it has none, or an empty string.
+Limit limit_of(const SolverSpec& spec);
+std::string check_limit(const SolverSpec& spec);
+
+// The error of a real denoiser: each prediction of x_0 carries an independent one of variance
+// error^2 lambda r^2 / (lambda + r^2), a share of the posterior's in every direction; 0 is an exact denoiser. In the losses
+// the variance E that errors add to x_0 is a term of its own, beside the loss of the exact denoiser: w2: weight E, KL:
+// weight E / (2 v), where v is the variance of the law that the output is compared with.
 
 // Per eigenvalue: gain P from y_S to y_0, and the variance Q in y_0 of everything injected on the way [count].
 void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
@@ -29,18 +33,18 @@ void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const Leve
 void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
                   double error, double* gain, double* injected, int threads);
 
-// Sum of loss terms (for w2 the SQUARED distance: see reported_loss).
-double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec, Process process,
-                   Loss loss, double error, int threads);
+// Sum of loss terms (for w2 the SQUARED distance: see reported_loss); `terms`, if not null: each of them [size].
+double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
+                   const Criterion& criterion, double error, int threads, double* terms = nullptr);
 
 // The sum and its gradient by sigmas [steps + 1]; eta_gradient, if not null: by the eta of each step [steps]
 // (their sum is the derivative by one common eta).
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                            Process process, Loss loss, double error, int threads, double* gradient,
+                            const Criterion& criterion, double error, int threads, double* gradient,
                             double* eta_gradient = nullptr);
 
 // The sum, its gradient and its Hessian by sigmas, row-major [(steps + 1) x (steps + 1)].
 double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                           Process process, Loss loss, double error, int threads, double* gradient, double* hessian);
+                           const Criterion& criterion, double error, int threads, double* gradient, double* hessian);
 
 }  // namespace specsched

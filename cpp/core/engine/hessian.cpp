@@ -58,10 +58,10 @@ void add_curvature(const std::vector<Slope>& slopes, const std::vector<Curvature
 }  // namespace
 
 double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                           Process process, Loss loss, double error, int threads, double* gradient, double* hessian) {
+                           const Criterion& criterion, double error, int threads, double* gradient, double* hessian) {
     const Program program = record(spec, levels, error, Derivatives::second);
     const SweepProgram view = program.view();
-    const SweepEnds ends{static_cast<int>(process), static_cast<int>(loss), levels.first(), levels.last()};
+    const SweepEnds ends = sweep_ends(spec, criterion, levels);
     const SweepTable& table = sweeps();
     const SlopeTables slopes(program);
     const std::ptrdiff_t n = levels.count;

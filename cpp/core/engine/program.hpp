@@ -35,18 +35,19 @@ struct Program {
     std::vector<int> step_end;     // operations recorded up to the end of each step
     std::vector<int> step_output;  // register of y after each step
     int evaluations = 0;
+    double error = 0.0;            // square of the relative error of a prediction
     bool second_order = false;
 
     SweepProgram view() const {
         return {static_cast<int>(operations.size()), static_cast<int>(source.size()), static_cast<int>(level.size()),
                 static_cast<int>(noise.size()), operations.data(), source.data(), factor.data(), level.data(),
-                level_kind.data(), noise.data(), step_output.back()};
+                level_kind.data(), noise.data(), step_output.back(), error};
     }
 };
 
 enum class Derivatives { none, first, second };
 
-// Runs the solver over the schedule. `error` is the relative denoiser error; with `by_eta`, slot `window` of the first
+// Runs the solver over the schedule. `error` is the relative denoiser error (engine.hpp); with `by_eta`, slot `window` of the first
 // derivatives belongs to the eta of the step.
 Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives,
                bool by_eta = false);

@@ -89,7 +89,8 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
     program.source.reserve(8 * steps);
     program.factor.reserve(8 * steps);
     if constexpr (!std::is_same_v<T, double>) program.factor_slope.reserve(8 * steps);
-    Tape<T> tape(error);
+    program.error = error * error;
+    Tape<T> tape;
     Carry carry;
     for (int k = 0; k < steps; ++k) {
         const double eta = spec.eta_steps.empty() ? spec.eta : spec.eta_steps[k];

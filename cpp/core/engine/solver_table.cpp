@@ -62,11 +62,13 @@ Options multistep(Options options, bool lower) {
 }
 
 template <class Family>
-SolverRow row(const char* name, std::vector<std::string> aliases, Options options, bool needs_noise_at_end = false) {
+SolverRow row(const char* name, std::vector<std::string> aliases, Options options, bool needs_noise_at_end = false,
+              double eta_power = 2.0) {
     return {name,
             std::move(aliases),
             std::move(options),
             needs_noise_at_end,
+            eta_power,
             &Family::template step<double>,
             &Family::template step<First>,
             &Family::template step<Second>};
@@ -91,16 +93,17 @@ std::vector<SolverRow> make_table() {
         row<DpmppSde>("dpmpp_sde", {},
                       {eta(1.0), s_noise(), inner_place(), flag("brownian", &SolverSpec::brownian, true)}),
         row<DpmppMultistep>("dpmpp_2m_sde", {},
-                            multistep({order(2, 3), sde_eta(), s_noise(), heun(false)}, false)),
+                            multistep({order(2, 3), sde_eta(), s_noise(), heun(false)}, false), false, 1.0),
         row<DpmppMultistep>("dpmpp_2m_sde_heun", {},
-                            multistep({order(2, 3), sde_eta(), s_noise(), heun(true)}, false)),
+                            multistep({order(2, 3), sde_eta(), s_noise(), heun(true)}, false), false, 1.0),
         row<DpmppMultistep>("dpmpp_3m_sde", {},
                             multistep({order(3, 3), sde_eta(), s_noise(), heun(true),
                                        flag("diffusers_d2", &SolverSpec::diffusers_d2, false)},
-                                      false)),
+                                      false),
+                            false, 1.0),
         row<DpmMultistep>("dpm_multistep", {"dpm_solver"}, multistep({order(2, 3), heun(false)}, true), true),
         row<DpmMultistep>("dpm_multistep_sde", {"sde_dpm_solver"},
-                          multistep({order(2, 2), sde_eta(), s_noise(), heun(false)}, true), true),
+                          multistep({order(2, 2), sde_eta(), s_noise(), heun(false)}, true), true, 1.0),
         row<UniPC>("unipc", {"uni_pc"},
                    {order(2, 3), integer("bh", &SolverSpec::bh, 2.0, 1.0, 2.0),
                     flag("corrector", &SolverSpec::corrector, true),

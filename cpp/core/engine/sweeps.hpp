@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "core/limit.hpp"
+
 namespace specsched {
 
 struct SweepOperation {
@@ -24,11 +26,12 @@ struct SweepProgram {
     const int* level_kind; // per prediction: kind of its operation
     const double* noise;   // variance per injection
     int output;            // register of y_0
+    double error;          // square of the relative error of a prediction; 0: exact
 };
 
 struct SweepEnds {
-    int process;  // as in enum Process
-    int loss;     // as in enum Loss
+    Criterion criterion;
+    Limit limit;  // of the sampler, where that is what the output is compared with
     double first, last;
 };
 
@@ -38,6 +41,7 @@ struct SweepChunk {
     const double* mean_power;
     std::ptrdiff_t count;
     double* scratch;
+    double* terms = nullptr;  // per eigenvalue, the loss term; `loss` fills it unless it is null
 };
 
 // Sums over eigenvalues; a sweep adds to them.
@@ -61,7 +65,7 @@ struct SweepTile {
     const double* level_slope;   // [levels x slope_width]
     const double* noise_slope;   // [noises x slope_width]
     SweepSums* sums;
-    double* by_level_curvature;  // [levels]: adjoint of the gain times its second derivative by the level
+    double* by_level_curvature;  // [levels]: adjoint of gain and error times their second derivatives by the level
     double* hessian;             // [directions x directions], lower triangle of the symmetric parts
     double* cross;               // [directions x directions]: H += cross + cross^T
 };

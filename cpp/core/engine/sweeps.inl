@@ -2,11 +2,12 @@
 //
 // Backwards: h, the gain from each register to the output. P = h of the start, Q = sum of variances times h^2.
 // Forwards: m, started with dL/dP and fed with 2 dL/dQ variance h at every injection; then the adjoint of a factor is
-// h (of the register made) times m (of the register read).
+// h (of the register made) times m (of the register read). Errors of predictions are injections too, with a price of
+// their own, dL/dE, and a variance that depends on the eigenvalue.
 
 #include <cstddef>
 
-#include "core/engine/block_loss.hpp"
+#include "core/engine/limit_terms.hpp"
 
 namespace specsched {
 namespace {
@@ -94,13 +95,34 @@ inline Pack gain_curvature(int kind, double level, const Pack& lambda, const Pac
     return Pack(-2.0 * level) * (Pack(3.0) * lambda - Pack(square)) * cube;
 }
 
+// An error of a prediction has the variance eta^2 lambda r^2 / (lambda + r^2), or that over r^2 for one of the noise.
+struct ErrorVariance {
+    Pack value, slope, curvature;  // by the level
+};
+template <bool second>
+ErrorVariance error_variance(double square, int kind, double level, const Pack& lambda, const Pack& inverse) {
+    const Pack scaled = Pack(square) * lambda * inverse;
+    const double r2 = level * level;
+    ErrorVariance v;
+    v.value = kind == 1 ? Pack(r2) * scaled : scaled;
+    v.slope = Pack(kind == 1 ? 2.0 * level : -2.0 * level) * scaled * (kind == 1 ? lambda * inverse : inverse);
+    if (second) {
+        const Pack bend = Pack(2.0) * scaled * inverse * inverse * (lambda - Pack(3.0 * r2));
+        v.curvature = kind == 1 ? bend * lambda : -bend;
+    }
+    return v;
+}
+inline ErrorVariance error_variance_at(const SweepProgram& p, int level, const Pack& lambda, const Work& w) {
+    return error_variance<false>(p.error, p.level_kind[level], p.level[level], lambda, at(w.inverse, level));
+}
+
 // Variances injected in y_0: Q by the sampler, E by the errors of the denoiser. Errors enter at predictions.
 struct Injected {
     Pack sampler, denoiser;
 };
 
 // Backward sweep; leaves P in h of register 0.
-Injected backward(const SweepProgram& p, const Work& w) {
+Injected backward(const SweepProgram& p, const Pack& lambda, const Work& w) {
     double* const h = w.h;
     for (int i = 0; i <= p.operations; ++i) put(h, i, Pack(0.0));
     put(h, p.output, Pack(1.0));
@@ -110,12 +132,12 @@ Injected backward(const SweepProgram& p, const Work& w) {
         const Pack made = at(h, o + 1);
         if (op.kind == 0) {
             for (int t = op.first; t < op.first + op.count; ++t) add(h, p.source[t], made * Pack(p.factor[t]));
+            if (op.noise >= 0) injected.sampler = injected.sampler + made * made * Pack(p.noise[op.noise]);
         } else {
             add(h, p.source[op.first], made * at(w.gain, op.level));
+            if (p.error > 0.0)
+                injected.denoiser = injected.denoiser + made * made * error_variance_at(p, op.level, lambda, w).value;
         }
-        if (op.noise < 0) continue;
-        Pack& sum = op.kind == 0 ? injected.sampler : injected.denoiser;
-        sum = sum + made * made * Pack(p.noise[op.noise]);
     }
     return injected;
 }
@@ -133,17 +155,23 @@ void forward(const SweepProgram& p, const Pack& lambda, const BlockSlopes& s, co
                 made = made + read * Pack(p.factor[t]);
                 accumulate(w.by_factor, t, h * read);
             }
+            if (op.noise >= 0) {
+                const Pack carried = h * s.by_injected;
+                made = made + (carried + carried) * Pack(p.noise[op.noise]);
+                accumulate(w.by_noise, op.noise, h * carried);
+            }
         } else {
             const Pack read = at(w.m, p.source[op.first]);
             const Pack gain = at(w.gain, op.level);
             made = read * gain;
-            accumulate(w.by_level, op.level,
-                h * read * gain_slope(op.kind, p.level[op.level], lambda, gain, at(w.inverse, op.level)));
-        }
-        if (op.noise >= 0) {
-            const Pack carried = h * (op.kind == 0 ? s.by_injected : s.by_error);
-            made = made + (carried + carried) * Pack(p.noise[op.noise]);
-            accumulate(w.by_noise, op.noise, h * carried);
+            Pack by_level = h * read * gain_slope(op.kind, p.level[op.level], lambda, gain, at(w.inverse, op.level));
+            if (p.error > 0.0) {
+                const Pack carried = h * s.by_error;
+                const ErrorVariance v = error_variance_at(p, op.level, lambda, w);
+                made = made + (carried + carried) * v.value;
+                by_level = by_level + h * carried * v.slope;
+            }
+            accumulate(w.by_level, op.level, by_level);
         }
         put(w.m, o + 1, made);
     }
@@ -156,7 +184,7 @@ void transfer(const SweepProgram& p, const SweepChunk& chunk, double* gain, doub
         const Block b = load_block(chunk, start);
         evaluate_gains(p, b.lambda, grouped, w);
         double variance[pack_count];
-        const Injected injected = backward(p, w);
+        const Injected injected = backward(p, b.lambda, w);
         (injected.sampler + injected.denoiser).store(variance);
         for (int l = 0; l < pack_count && start + l < chunk.count; ++l) {
             gain[start + l] = w.h[l];
@@ -165,7 +193,7 @@ void transfer(const SweepProgram& p, const SweepChunk& chunk, double* gain, doub
     }
 }
 
-template <Loss loss>
+template <class Term>
 double loss_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk) {
     const Work w(p, chunk.scratch);
     const bool grouped = groupable(p, chunk);
@@ -174,13 +202,18 @@ double loss_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& c
     for (std::ptrdiff_t start = 0; start < chunk.count; start += pack_count) {
         const Block b = load_block(chunk, start);
         evaluate_gains(p, b.lambda, grouped, w);
-        const Injected injected = backward(p, w);
-        sum = sum + block_value<loss>(b, taylor, at(w.h, 0), injected.sampler, injected.denoiser);
+        const Injected injected = backward(p, b.lambda, w);
+        const Pack terms = Term::value(b, taylor, ends, at(w.h, 0), injected.sampler, injected.denoiser);
+        sum = sum + terms;
+        if (!chunk.terms) continue;
+        double each[pack_count];
+        terms.store(each);
+        for (int l = 0; l < pack_count && start + l < chunk.count; ++l) chunk.terms[start + l] = each[l];
     }
     return sum.sum();
 }
 
-template <Loss loss>
+template <class Term>
 void gradient_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, SweepSums& sums) {
     const Work w(p, chunk.scratch);
     const bool grouped = groupable(p, chunk);
@@ -192,8 +225,8 @@ void gradient_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk&
     for (std::ptrdiff_t start = 0; start < chunk.count; start += pack_count) {
         const Block b = load_block(chunk, start);
         evaluate_gains(p, b.lambda, grouped, w);
-        const Injected injected = backward(p, w);
-        const BlockSlopes s = block_slopes<loss>(b, taylor, at(w.h, 0), injected.sampler, injected.denoiser);
+        const Injected injected = backward(p, b.lambda, w);
+        const BlockSlopes s = Term::slopes(b, taylor, ends, at(w.h, 0), injected.sampler, injected.denoiser);
         sum = sum + s.value;
         by_first = by_first + s.by_first;
         by_last = by_last + s.by_last;
@@ -216,18 +249,15 @@ namespace specsched {
 namespace {
 
 double loss(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk) {
-    return with_loss(static_cast<Loss>(ends.loss),
-                     [&](auto l) { return loss_of<decltype(l)::value>(p, ends, chunk); });
+    return with_term(ends, [&](auto term) { return loss_of<decltype(term)>(p, ends, chunk); });
 }
 
 void gradient(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, SweepSums& sums) {
-    with_loss(static_cast<Loss>(ends.loss),
-              [&](auto l) { gradient_of<decltype(l)::value>(p, ends, chunk, sums); });
+    with_term(ends, [&](auto term) { gradient_of<decltype(term)>(p, ends, chunk, sums); });
 }
 
 void hessian(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, const SweepTile& tile) {
-    with_loss(static_cast<Loss>(ends.loss),
-              [&](auto l) { hessian_of<decltype(l)::value>(p, ends, chunk, tile); });
+    with_term(ends, [&](auto term) { hessian_of<decltype(term)>(p, ends, chunk, tile); });
 }
 
 }  // namespace

@@ -11,14 +11,18 @@ inline void clear_packs(double* array, int count) {
 }
 inline Lanes lanes_at(const double* array, int i) { return Lanes::load(array + lane_count * i); }
 
+// Injections: the noises of the program, then, if predictions have errors, one per prediction.
+inline int injections(const SweepProgram& p) { return p.noises + (p.error > 0.0 ? p.levels : 0); }
+
 // Per block of a tile: everything the directions read. Then the memory of one direction.
 struct TileWork {
     int registers, levels;
+    std::ptrdiff_t size;  // of a block
     double *blocks, *dm, *dh, *by_factor, *by_level, *by_noise, *by_level_curvature;
     double *gain_row, *injected_row, *error_row, *noise_rows;
 
     TileWork(const SweepProgram& p, int directions, double* scratch)
-        : registers(p.operations + 1), levels(p.levels), blocks(scratch) {
+        : registers(p.operations + 1), levels(p.levels), size(block_size(p)), blocks(scratch) {
         dm = blocks + (tile_size / pack_count) * block_size(p);
         dh = dm + pack_count * registers;
         by_factor = dh + pack_count * registers;
@@ -31,9 +35,9 @@ struct TileWork {
         noise_rows = error_row + pack_count * directions;
     }
     static std::ptrdiff_t block_size(const SweepProgram& p) {
-        return pack_count * (5 * (p.operations + 1) + 3 * p.levels);
+        return pack_count * (5 * (p.operations + 1) + (p.error > 0.0 ? 5 : 3) * p.levels);
     }
-    double* h(int block) const { return blocks + block * pack_count * (5 * registers + 3 * levels); }
+    double* h(int block) const { return blocks + block * size; }
     double* m(int block) const { return h(block) + pack_count * registers; }
     double* m_gain(int block) const { return m(block) + pack_count * registers; }
     double* m_injected(int block) const { return m_gain(block) + pack_count * registers; }
@@ -41,10 +45,13 @@ struct TileWork {
     double* gain(int block) const { return m_error(block) + pack_count * registers; }
     double* inverse(int block) const { return gain(block) + pack_count * levels; }
     double* slope(int block) const { return inverse(block) + pack_count * levels; }
+    // Variance of each prediction's error and its slope by the level; there only where predictions have errors.
+    double* error(int block) const { return slope(block) + pack_count * levels; }
+    double* error_slope(int block) const { return error(block) + pack_count * levels; }
 };
 
 std::ptrdiff_t tile_scratch_size(const SweepProgram& p, int directions) {
-    const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(directions) * (3 + p.noises);
+    const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(directions) * (3 + injections(p));
     return (tile_size / pack_count) * TileWork::block_size(p) +
            pack_count * (2 * (p.operations + 1) + rows) + lane_count * (p.terms + 2 * p.levels + p.noises);
 }
@@ -71,10 +78,14 @@ void forward_pair(const SweepProgram& p, const Pack& lambda, const BlockSlopes& 
             put(w.slope(block), op.level,
                 gain_slope(op.kind, level, lambda, at(gain, op.level), at(inverse, op.level)));
         }
-        if (op.noise >= 0) {
-            Pack& fed = op.kind == 0 ? by_noise : by_error;
-            fed = fed + at(h, o + 1) * Pack(2.0 * p.noise[op.noise]);
+        if (op.kind != 0 && p.error > 0.0) {
+            const ErrorVariance v =
+                error_variance<false>(p.error, op.kind, p.level[op.level], lambda, at(inverse, op.level));
+            put(w.error(block), op.level, v.value);
+            put(w.error_slope(block), op.level, v.slope);
+            by_error = by_error + at(h, o + 1) * Pack(2.0) * v.value;
         }
+        if (op.noise >= 0) by_noise = by_noise + at(h, o + 1) * Pack(2.0 * p.noise[op.noise]);
         put(mg, o + 1, by_start);
         put(mq, o + 1, by_noise);
         put(me, o + 1, by_error);
@@ -112,21 +123,25 @@ void collect_first(const SweepProgram& p, const SweepTile& tile, const Pack& lam
             }
         } else {
             const int from = p.source[op.first];
-            const Pack slope = made * at(w.slope(block), op.level);
-            accumulate(w.by_level, op.level, slope * at(m, from));
-            accumulate(w.by_level_curvature, op.level,
-                made * at(m, from) *
-                    gain_curvature(op.kind, p.level[op.level], lambda, at(w.inverse(block), op.level)));
+            const Pack slope = made * at(w.slope(block), op.level), inverse = at(w.inverse(block), op.level);
+            Pack by_level = slope * at(m, from), injected_error = slope * at(me, from);
+            Pack bend = made * at(m, from) * gain_curvature(op.kind, p.level[op.level], lambda, inverse);
+            if (p.error > 0.0) {
+                const ErrorVariance v = error_variance<true>(p.error, op.kind, p.level[op.level], lambda, inverse);
+                const Pack square = made * made, priced = square * s.by_error;
+                by_level = by_level + priced * v.slope;
+                bend = bend + priced * v.curvature;
+                injected_error = injected_error + square * v.slope;
+            }
+            accumulate(w.by_level, op.level, by_level);
+            accumulate(w.by_level_curvature, op.level, bend);
             spread(tile.level_slope + op.level * slope_width, newest, slope * at(mg, from), slope * at(mq, from),
-                   slope * at(me, from));
+                   injected_error);
         }
         if (op.noise >= 0) {
             const Pack square = made * made;
-            const Pack none(0.0);
-            const bool sampler = op.kind == 0;
-            accumulate(w.by_noise, op.noise, square * (sampler ? s.by_injected : s.by_error));
-            spread(tile.noise_slope + op.noise * slope_width, newest, none, sampler ? square : none,
-                   sampler ? none : square);
+            accumulate(w.by_noise, op.noise, square * s.by_injected);
+            spread(tile.noise_slope + op.noise * slope_width, newest, Pack(0.0), square, Pack(0.0));
         }
     }
 }
@@ -140,7 +155,7 @@ void outer_products(const SweepTile& tile, const BlockCurvature& c, const TileWo
         const Pack a = c.gg * gain + c.gq * injected, b = c.gq * gain + c.qq * injected;
         for (int j = 0; j <= i; ++j)
             H[i * n + j] += (a * at(w.gain_row, j) + b * at(w.injected_row, j)).sum();
-        const double by_first = (c.gf * gain + c.qf * injected).sum();
+        const double by_first = (c.gf * gain + c.qf * injected + c.ef * at(w.error_row, i)).sum();
         const double by_last = (c.gl * gain + c.ql * injected + c.el * at(w.error_row, i)).sum();
         H[i * n] += i == 0 ? 2.0 * by_first : by_first;
         H[(n - 1) * n + i] += i == n - 1 ? 2.0 * by_last : by_last;
@@ -206,13 +221,14 @@ void contract(const SweepProgram& p, const SweepTile& tile, int direction, int b
 void tangent_backward(const SweepProgram& p, const SweepTile& tile, int direction, int end, const TileWork& w,
                       int block) {
     const double *h = w.h(block), *gain = w.gain(block), *slope = w.slope(block);
-    double* const row = w.noise_rows + pack_count * static_cast<std::ptrdiff_t>(direction) * p.noises;
-    clear_packs(row, p.noises);
+    double* const row = w.noise_rows + pack_count * static_cast<std::ptrdiff_t>(direction) * injections(p);
+    clear_packs(row, injections(p));
     clear_packs(w.dh, end + 1);
     for (int o = end - 1; o >= 0; --o) {
         const SweepOperation& op = p.operation[o];
         const Pack made = at(h, o + 1), change = at(w.dh, o + 1);
         if (op.noise >= 0) put(row, op.noise, change);
+        if (op.kind != 0 && p.error > 0.0) put(row, p.noises + op.level, change);
         int slot;
         const bool inside = slot_of(tile, o, direction, slot);
         for (int t = op.first; t < op.first + op.count; ++t) {
@@ -225,34 +241,53 @@ void tangent_backward(const SweepProgram& p, const SweepTile& tile, int directio
     }
 }
 
-// Q = sum v_n h_n^2: 2 L_Q v_n dh_i dh_j, and 2 L_Q h_n (v_i dh_j + v_j dh_i).
-void noise_products(const SweepProgram& p, const SweepTile& tile, const BlockSlopes& s, const TileWork& w, int block) {
-    const int n = tile.directions;
-    const auto dh = [&](int direction, int noise) { return at(w.noise_rows, direction * p.noises + noise); };
-    for (int o = 0; o < p.operations; ++o) {
-        const int noise = p.operation[o].noise;
-        if (noise < 0) continue;
-        // Nothing before the injection's own step moves the gain after it.
-        const int newest = tile.newest[o];
-        const int oldest = newest - slope_width + 1 > 0 ? newest - slope_width + 1 : 0;
-        const Pack slope = p.operation[o].kind == 0 ? s.by_injected : s.by_error;
-        const Pack weight = slope * Pack(2.0 * p.noise[noise]);
-        const Pack adjoint = at(w.h(block), o + 1) * slope * Pack(2.0);
-        for (int i = oldest; i < n; ++i) {
-            const Pack change = weight * dh(i, noise);
-            for (int j = oldest; j <= i; ++j) tile.hessian[i * n + j] += (change * dh(j, noise)).sum();
-            const double coupled = (adjoint * dh(i, noise)).sum();
-            for (int slot = 0; slot < slope_width && slot <= newest; ++slot) {
-                const int j = newest - slot;
-                const double value = coupled * tile.noise_slope[noise * slope_width + slot];
-                // The pair (i, j) and the pair (j, i) fall on the same element of the triangle.
-                tile.hessian[(i > j ? i : j) * n + (i > j ? j : i)] += i == j ? 2.0 * value : value;
-            }
+// Q and E are sums of v_n h_n^2: 2 L v_n dh_i dh_j, and 2 L h_n (v_i dh_j + v_j dh_i), with L the slope by Q or E. The
+// slopes of v_n by the levels are those of `coefficient` times `change`.
+struct Injection {
+    int index, newest;        // of the row of dh; of the step
+    Pack made, slope, variance;
+    const double* coefficient;
+    Pack change;
+};
+
+void injection_products(const SweepProgram& p, const SweepTile& tile, const Injection& at_step, const TileWork& w) {
+    const int n = tile.directions, newest = at_step.newest;
+    const auto dh = [&](int direction) { return at(w.noise_rows, direction * injections(p) + at_step.index); };
+    // Nothing before the injection's own step moves the gain after it.
+    const int oldest = newest - slope_width + 1 > 0 ? newest - slope_width + 1 : 0;
+    const Pack weight = at_step.slope * Pack(2.0) * at_step.variance;
+    const Pack adjoint = at_step.made * at_step.slope * Pack(2.0) * at_step.change;
+    for (int i = oldest; i < n; ++i) {
+        const Pack change = weight * dh(i);
+        for (int j = oldest; j <= i; ++j) tile.hessian[i * n + j] += (change * dh(j)).sum();
+        const double coupled = (adjoint * dh(i)).sum();
+        for (int slot = 0; slot < slope_width && slot <= newest; ++slot) {
+            const int j = newest - slot;
+            const double value = coupled * at_step.coefficient[slot];
+            // The pair (i, j) and the pair (j, i) fall on the same element of the triangle.
+            tile.hessian[(i > j ? i : j) * n + (i > j ? j : i)] += i == j ? 2.0 * value : value;
         }
     }
 }
 
-template <Loss loss>
+void noise_products(const SweepProgram& p, const SweepTile& tile, const BlockSlopes& s, const TileWork& w, int block) {
+    for (int o = 0; o < p.operations; ++o) {
+        const SweepOperation& op = p.operation[o];
+        const Pack made = at(w.h(block), o + 1);
+        if (op.noise >= 0)
+            injection_products(p, tile,
+                               {op.noise, tile.newest[o], made, s.by_injected, Pack(p.noise[op.noise]),
+                                tile.noise_slope + op.noise * slope_width, Pack(1.0)},
+                               w);
+        if (op.kind != 0 && p.error > 0.0)
+            injection_products(p, tile,
+                               {p.noises + op.level, tile.newest[o], made, s.by_error, at(w.error(block), op.level),
+                                tile.level_slope + op.level * slope_width, at(w.error_slope(block), op.level)},
+                               w);
+    }
+}
+
+template <class Term>
 void hessian_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, const SweepTile& tile) {
     const TileWork w(p, tile.directions, chunk.scratch);
     const EndTaylor taylor(ends);
@@ -271,10 +306,10 @@ void hessian_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& 
         first.gain = w.gain(block);
         first.inverse = w.inverse(block);
         evaluate_gains(p, b.lambda, grouped, first);
-        const Injected injected = backward(p, first);
+        const Injected injected = backward(p, b.lambda, first);
         BlockCurvature curvature;
         BlockSlopes& s = slopes[block];
-        s = block_curvature<loss>(b, taylor, at(first.h, 0), injected.sampler, injected.denoiser, curvature);
+        s = Term::curvature(b, taylor, ends, at(first.h, 0), injected.sampler, injected.denoiser, curvature);
         sums.sum += s.value.sum();
         sums.by_first += s.by_first.sum();
         sums.by_last += s.by_last.sum();
@@ -295,7 +330,7 @@ void hessian_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& 
         for (int block = 0; block < blocks; ++block) tangent_forward(p, tile, i, begin, w, block);
         contract(p, tile, i, begin, w);
     }
-    if (p.noises == 0) return;
+    if (injections(p) == 0) return;
     for (int block = 0; block < blocks; ++block) {
         int end = 0;
         for (int i = 0; i < tile.directions; ++i) {

@@ -37,13 +37,6 @@ struct Term {
     T factor;
 };
 
-// Variance of the white error of a prediction, relative to an exact denoiser (see denoiser_error_variance).
-template <class T>
-T prediction_error_variance(double relative, const T& level) {
-    const T square = level * level;
-    return T(relative * relative) * square / (T(1.0) + square);
-}
-
 template <class T>
 class Tape {
 public:
@@ -54,17 +47,13 @@ public:
         T noise;           // variance of independent noise added to the new register
     };
 
-    explicit Tape(double error) : error_(error) {}
-
     // xhat0 = lambda / (lambda + level^2) * y.
     Register predict(Register y, const T& level) {
-        const T noise = error_ > 0.0 ? prediction_error_variance(error_, level) : T(0.0);
-        return add(Operation::predict, {{y, T(1.0)}}, level, noise);
+        return add(Operation::predict, {{y, T(1.0)}}, level, T(0.0));
     }
     // eps = (y - xhat0) / level = level / (lambda + level^2) * y.
     Register predict_noise(Register y, const T& level) {
-        const T noise = error_ > 0.0 ? prediction_error_variance(error_, level) / (level * level) : T(0.0);
-        return add(Operation::predict_noise, {{y, T(1.0)}}, level, noise);
+        return add(Operation::predict_noise, {{y, T(1.0)}}, level, T(0.0));
     }
     Register combine(std::initializer_list<Term<T>> terms, const T& noise_variance = T(0.0)) {
         return add(Operation::combine, terms, T(0.0), noise_variance);
@@ -90,7 +79,6 @@ private:
         return ++made_;
     }
 
-    double error_;
     int made_ = 0;
     std::vector<Record> records_;
     std::vector<Term<T>> terms_;

@@ -177,7 +177,7 @@ struct ClosedZero {
     static double sum(const StepTable& table, const EndTable& end_table, const ZeroShare& share, KernelChunk& chunk) {
         using D = Dual<double, 2>;
         const D first = D::variable(table.sigma[0], 0), last = D::variable(table.sigma[table.steps], 1);
-        const Ends<D> ends(static_cast<Process>(end_table.process), first, last);
+        const Ends<D> ends({static_cast<Process>(end_table.process), Loss::w2}, first, last);
         const D variance = Form::variance(first, last, ends.start_variance) * (ends.scale * ends.scale);
         const D mean_error = Form::gain(first, last) * ends.scale + ends.lost;
         const D sum = variance * share.weight + mean_error * mean_error * share.mean_power;

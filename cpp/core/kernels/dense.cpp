@@ -12,18 +12,29 @@
 namespace specsched {
 namespace {
 
-EndTable end_table(Process process, LevelsView levels) {
+EndTable end_table(const Criterion& criterion, LevelsView levels) {
+    using D = Dual<double, 1>;
     const double first = levels.first(), last = levels.last();
-    const Ends<double> ends(process, first, last);
-    const Dual<double, 1> surplus = start_surplus(process, Dual<double, 1>::variable(first, 0));
-    const Dual<double, 1> scale = signal_scale(process, Dual<double, 1>::variable(last, 0));
-    return {ends.scale,         ends.missing, ends.lost, ends.start_variance, ends.surplus, 0.5 * surplus.d[0],
-            scale.d[0] / scale.value, static_cast<int>(process)};
+    const Ends<double> ends(criterion, first, last);
+    const Ends<D> slopes(criterion, D::variable(first, 0), D(last));
+    const D scale = signal_scale(criterion.process, D::variable(last, 0));
+    return {ends.scale,
+            ends.missing,
+            ends.lost,
+            ends.start_variance,
+            ends.surplus,
+            0.5 * slopes.surplus.d[0],
+            scale.d[0] / scale.value,
+            static_cast<int>(criterion.process),
+            ends.own,
+            ends.carried,
+            slopes.start_variance.d[0]};
 }
 
 constexpr std::ptrdiff_t least_chunk = 64;
 
-Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
+Kernel kernel_of(const KernelTable& table, DenseSampler sampler, Target target) {
+    if (target == Target::limit) return sampler == DenseSampler::ddpm ? table.ddpm_limit : table.ddim_limit;
     switch (sampler) {
         case DenseSampler::ddpm: return table.ddpm;
         case DenseSampler::ancestral: return table.ancestral;
@@ -32,12 +43,12 @@ Kernel kernel_of(const KernelTable& table, DenseSampler sampler) {
     return table.ddim;
 }
 
-double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
-           double* gradient, const TransferView& out, int threads, double eta) {
+double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
+           double* gradient, const TransferView& out, double* terms, int threads, double eta) {
     const Steps steps(sampler, levels, eta);
-    const EndTable ends = end_table(process, levels);
+    const EndTable ends = end_table(criterion, levels);
     const KernelTable& table = kernels();
-    const Kernel kernel = kernel_of(table, sampler);
+    const Kernel kernel = kernel_of(table, sampler, criterion.target);
     const Chunks chunks(spectrum.size, levels.steps(), threads, least_chunk);
     const std::ptrdiff_t scratch = table.scratch_size(levels.steps());
     std::vector<double> sums(chunks.count), gradients(gradient ? chunks.count * levels.count : 0);
@@ -51,8 +62,9 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
                           out.gain ? out.gain + begin : nullptr,
                           out.gain ? out.variance + begin : nullptr,
                           out.excess ? out.excess + begin : nullptr,
+                          terms ? terms + begin : nullptr,
                           0.0};
-        kernel(steps.table(), ends, static_cast<int>(loss), chunk);
+        kernel(steps.table(), ends, static_cast<int>(criterion.loss), chunk);
         sums[c] = chunk.sum;
     });
     double sum = 0.0;
@@ -67,14 +79,14 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Proce
 
 }  // namespace
 
-double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process, Loss loss,
-                  double* gradient, int threads, double eta) {
-    return run(sampler, spectrum, levels, process, loss, gradient, {}, threads, eta);
+double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
+                  double* gradient, int threads, double eta, double* terms) {
+    return run(sampler, spectrum, levels, criterion, gradient, {}, terms, threads, eta);
 }
 
 void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,
                     const TransferView& out, int threads, double eta) {
-    run(sampler, spectrum, levels, process, Loss::w2, nullptr, out, threads, eta);
+    run(sampler, spectrum, levels, {process, Loss::w2}, nullptr, out, nullptr, threads, eta);
 }
 
 }  // namespace specsched

@@ -38,6 +38,8 @@ struct EndTable {
     double surplus_slope;  // half of d surplus / d r_0
     double scale_slope;    // d log scale / d r_S
     int process;           // as in enum Process
+    double own, carried;   // shares of the eigenvalue in Var y_S and of the mean that the start lacks (limits only)
+    double start_slope;    // d start_variance / d r_0
 };
 
 // A run of eigenvalues and where its sums go.
@@ -51,6 +53,7 @@ struct KernelChunk {
     double* gain;      // per eigenvalue P, or null together with variance
     double* variance;  // per eigenvalue output variance
     double* excess;    // per eigenvalue output variance less the eigenvalue, to full relative accuracy; or null
+    double* terms;     // per eigenvalue its term in the sum, from the kernels against the limit; or null
     double sum;        // set by the kernel
 };
 
@@ -86,6 +89,18 @@ struct PanelChunk {
 };
 using PanelKernel = void (*)(int loss, PanelChunk&);
 
+// The eigenvalues of one panel as weights at its nodes: sums of weight and mean power times the Lagrange polynomials.
+struct PanelWeights {
+    const double* eigenvalues;
+    const double* weights;
+    const double* mean_power;
+    std::ptrdiff_t count;
+    double center;
+    const PanelBasis* basis;
+    double* out;  // [2 panel_rows]: of the weights, then of the mean power
+};
+using WeightKernel = void (*)(const PanelWeights&);
+
 // C += sum over k < count of a_k b_k^T, the lower triangle (and parts of the upper one); C is size x size by columns,
 // a_k and b_k lie one after the other. size must be a multiple of product_padding.
 using OuterProducts = void (*)(const double* a, const double* b, std::ptrdiff_t size, std::ptrdiff_t count, double* c);
@@ -95,8 +110,10 @@ struct KernelTable {
     const char* name;
     std::ptrdiff_t (*scratch_size)(std::ptrdiff_t steps);
     Kernel ddim, ddpm, ancestral;
+    Kernel ddim_limit, ddpm_limit;  // against the many-step limit, w2
     OuterProducts outer_products;
     PanelKernel panel_terms;
+    WeightKernel panel_weights;
 };
 
 }  // namespace specsched

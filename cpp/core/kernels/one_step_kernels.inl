@@ -3,6 +3,7 @@
 #include "core/kernels/ancestral.inl"
 #include "core/kernels/ddim.inl"
 #include "core/kernels/ddpm.inl"
+#include "core/kernels/limit.inl"
 #include "core/kernels/panel_terms.inl"
 #include "core/kernels/products.inl"
 
@@ -21,9 +22,15 @@ void with_named_loss(const StepTable& table, const EndTable& ends, int loss, Ker
     with_loss(static_cast<Loss>(loss), [&](auto l) { Chunk<decltype(l)::value>::run(table, ends, chunk); });
 }
 
+template <class Chunk>
+void only_w2(const StepTable& table, const EndTable& ends, int, KernelChunk& chunk) {
+    Chunk::run(table, ends, chunk);
+}
+
 KernelTable kernel_table(const char* name) {
     return {name, scratch_size, with_named_loss<DdimChunk>, with_named_loss<DdpmChunk>,
-            with_named_loss<AncestralChunk>, outer_products, panel_terms};
+            with_named_loss<AncestralChunk>, only_w2<DdimLimitChunk>, only_w2<DdpmLimitChunk>, outer_products, panel_terms,
+            panel_weights};
 }
 
 }  // namespace

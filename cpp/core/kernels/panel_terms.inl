@@ -141,6 +141,23 @@ struct PanelTerms {
     }
 };
 
+void panel_weights(const PanelWeights& panel) {
+    PanelChunk chunk{};
+    chunk.eigenvalues = panel.eigenvalues;
+    chunk.weights = panel.weights;
+    chunk.mean_power = panel.mean_power;
+    chunk.count = panel.count;
+    chunk.center = panel.center;
+    Lanes weight[panel_nodes], power[panel_nodes];
+    for (int k = 0; k < panel_nodes; ++k) weight[k] = power[k] = Lanes(0.0);
+    for (std::ptrdiff_t start = 0; start < panel.count; start += pack_count) {
+        const PanelBlock b(chunk, start);
+        add_power_sums<true>(b.weight, b.mean_power, b.t, weight, power);
+    }
+    to_nodes(*panel.basis, weight, panel.out);
+    to_nodes(*panel.basis, power, panel.out + panel_rows);
+}
+
 void panel_terms(int loss, PanelChunk& chunk) {
     with_loss(static_cast<Loss>(loss), [&](auto l) { PanelTerms<decltype(l)::value>::run(chunk); });
 }

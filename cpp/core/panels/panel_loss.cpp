@@ -45,20 +45,22 @@ const Basis& basis() {
 struct Nodes {
     std::vector<double> eigenvalues, nothing, gain, variance, excess, mean_error;
 
-    Nodes(const Sampler& sampler, const std::vector<Panel>& panels, const LevelsView& levels, Process process,
-          int threads) {
+    explicit Nodes(const std::vector<Panel>& panels) {
         eigenvalues.reserve(panels.size() * panel_nodes);
         for (const Panel& panel : panels)
             for (const double point : basis().point) {
                 const double x = point / panel_stretch;
                 eigenvalues.push_back(panel.center * (1.0 + x) / (1.0 - x));
             }
+    }
+    void fill(const Sampler& sampler, const LevelsView& levels, const Criterion& criterion, int threads) {
         for (std::vector<double>* array : {&nothing, &gain, &variance, &excess, &mean_error})
             array->assign(eigenvalues.size(), 0.0);
-        transfer(sampler, view(nothing, nothing), levels, process, {gain.data(), variance.data(), excess.data()},
+        transfer(sampler, view(nothing, nothing), levels, criterion, {gain.data(), variance.data(), excess.data()},
                  threads);
-        const Ends<double> ends(process, levels.first(), levels.last());
-        for (std::size_t i = 0; i < gain.size(); ++i) mean_error[i] = gain[i] * ends.scale + ends.lost;
+        const Ends<double> ends(criterion, levels.first(), levels.last());
+        const double carried = ends.scale * ends.carried;
+        for (std::size_t i = 0; i < gain.size(); ++i) mean_error[i] = gain[i] * carried + ends.lost;
     }
     SpectrumView view(const std::vector<double>& weights, const std::vector<double>& mean_power) const {
         return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
@@ -161,6 +163,67 @@ struct Rest {
     }
 };
 
+// The other way, for losses that are no function of the output moments (against the limit, or with errors of the
+// denoiser): the term of an eigenvalue is weight A + mean_power B, with A and B polynomials on a panel, so that the
+// panel is a sum over its nodes with weights that depend on the spectrum alone.
+std::vector<double> node_weights(const SpectrumView& s, const std::vector<Panel>& panels, int threads) {
+    const std::vector<Piece> pieces = cut(panels);
+    std::vector<double> memory(pieces.size() * 2 * panel_rows), out(panels.size() * 2 * panel_nodes);
+    const WeightKernel kernel = kernels().panel_weights;
+    parallel_for(static_cast<std::ptrdiff_t>(pieces.size()), threads, [&](std::ptrdiff_t i) {
+        const Piece& piece = pieces[i];
+        kernel({s.eigenvalues + piece.begin, s.weights + piece.begin, s.mean_power + piece.begin, piece.count,
+                panels[piece.panel].center, &basis().matrices, memory.data() + i * 2 * panel_rows});
+    });
+    const std::size_t half = panels.size() * panel_nodes;
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        for (int j = 0; j < panel_nodes; ++j) {
+            out[pieces[i].panel * panel_nodes + j] += memory[i * 2 * panel_rows + j];
+            out[half + pieces[i].panel * panel_nodes + j] += memory[(i * 2 + 1) * panel_rows + j];
+        }
+    return out;
+}
+
+// Whether values at the nodes of a panel are those of a polynomial of lower degree, up to rounding.
+bool is_resolved(const double* values) {
+    double largest = 0.0, tail = 0.0;
+    for (int k = 0; k < panel_nodes; ++k) {
+        double coefficient = 0.0;
+        for (int j = 0; j < panel_nodes; ++j) coefficient += basis().matrices.chebyshev[j * panel_rows + k] * values[j];
+        if (k >= panel_nodes - 2) tail += std::fabs(coefficient);
+        largest = std::max(largest, std::fabs(coefficient));
+    }
+    return tail <= 1e-13 * largest;  // false for nan
+}
+
+// Sum over the nodes; panels whose terms do not converge lose their weights and are marked.
+double sum_over_nodes(const Sampler& sampler, const SpectrumView& s, const std::vector<Panel>& panels,
+                      const Nodes& nodes, const LevelsView& levels, const Criterion& criterion, double* gradient,
+                      int threads, int workers, std::vector<char>& resolved) {
+    const std::size_t count = nodes.eigenvalues.size();
+    std::vector<double> both = node_weights(s, panels, workers);
+    const std::vector<double> one(count, 1.0), none(count, 0.0);
+    std::vector<double> of_weight(count), of_mean(count);
+    loss_terms(sampler, nodes.view(one, none), levels, criterion, of_weight.data(), threads);
+    const bool mean = std::any_of(both.begin() + static_cast<std::ptrdiff_t>(count), both.end(),
+                                  [](double power) { return power != 0.0; });
+    if (mean) loss_terms(sampler, nodes.view(none, one), levels, criterion, of_mean.data(), threads);
+    double sum = 0.0;
+    for (std::size_t p = 0; p < panels.size(); ++p) {
+        const std::size_t first = p * panel_nodes;
+        resolved[p] = is_resolved(of_weight.data() + first) && (!mean || is_resolved(of_mean.data() + first));
+        for (std::size_t i = first; i < first + panel_nodes; ++i) {
+            if (!resolved[p]) both[i] = both[count + i] = 0.0;
+            if (resolved[p]) sum += both[i] * of_weight[i] + both[count + i] * of_mean[i];
+        }
+    }
+    const std::vector<double> weights(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(count)),
+        power(both.begin() + static_cast<std::ptrdiff_t>(count), both.end());
+    if (gradient)
+        plain_loss_sum(sampler, nodes.view(weights, power), levels, criterion, gradient, threads);
+    return sum;
+}
+
 // Eigenvalues x steps that nodes save, against eigenvalues that must be looked up: costs measured in docs/panels.md.
 bool gains(const Sampler& sampler, std::ptrdiff_t size, std::ptrdiff_t on_nodes, std::ptrdiff_t steps) {
     const std::ptrdiff_t lookup = sampler.dense ? 8 : 5;
@@ -169,11 +232,10 @@ bool gains(const Sampler& sampler, std::ptrdiff_t size, std::ptrdiff_t on_nodes,
 
 }  // namespace
 
-bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const LevelsView& levels, Process process,
-                Loss loss, double* gradient, int threads, double& sum) {
+bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const LevelsView& levels,
+                const Criterion& criterion, double* gradient, int threads, double& sum) {
     const std::ptrdiff_t steps = levels.steps();
-    // The price of denoiser errors is not a function of the moments.
-    if (!sampler.panels || spectrum.size < least_panel_spectrum || sampler.error != 0.0 || loss == Loss::linear ||
+    if (!sampler.panels || spectrum.size < least_panel_spectrum || criterion.loss == Loss::linear ||
         !gains(sampler, spectrum.size, 0, steps))
         return false;
     const Panels panels(spectrum);
@@ -181,21 +243,31 @@ bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const Leve
     for (const Panel& panel : panels.full) on_nodes -= panel.count - panel_nodes;
     if (!gains(sampler, spectrum.size, on_nodes, steps)) return false;
 
-    const Nodes nodes(sampler, panels.full, levels, process, threads);
+    Nodes nodes(panels.full);
     constexpr std::ptrdiff_t serial_size = 2048;  // below, a parallel region costs more
     const int workers = spectrum.size < serial_size ? 1 : resolve_threads(threads);
-    const PanelSums part = sum_panels(panels.sorted, panels.full, nodes, loss, gradient != nullptr, workers);
-    sum = part.sum;
-    if (gradient)
-        plain_loss_sum(sampler, nodes.view(part.by_excess, part.by_mean_error), levels, process, Loss::linear,
-                       gradient, threads);
+    std::vector<char> resolved(panels.full.size());
+    if (criterion.target == Target::limit || sampler.error != 0.0) {
+        sum = sum_over_nodes(sampler, panels.sorted, panels.full, nodes, levels, criterion, gradient, threads, workers,
+                             resolved);
+    } else {
+        nodes.fill(sampler, levels, criterion, threads);
+        const PanelSums part =
+            sum_panels(panels.sorted, panels.full, nodes, criterion.loss, gradient != nullptr, workers);
+        sum = part.sum;
+        resolved = part.resolved;
+        Criterion linear = criterion;
+        linear.loss = Loss::linear;
+        if (gradient)
+            plain_loss_sum(sampler, nodes.view(part.by_excess, part.by_mean_error), levels, linear, gradient, threads);
+    }
     Rest rest;
     for (const Panel& panel : panels.sparse) rest.add(panels.sorted, panel);
     for (std::size_t p = 0; p < panels.full.size(); ++p)
-        if (!part.resolved[p]) rest.add(panels.sorted, panels.full[p]);
+        if (!resolved[p]) rest.add(panels.sorted, panels.full[p]);
     if (rest.eigenvalues.empty()) return true;
     std::vector<double> slopes(gradient ? levels.count : 0);
-    sum += plain_loss_sum(sampler, rest.view(), levels, process, loss, gradient ? slopes.data() : nullptr, threads);
+    sum += plain_loss_sum(sampler, rest.view(), levels, criterion, gradient ? slopes.data() : nullptr, threads);
     for (std::size_t k = 0; k < slopes.size(); ++k) gradient[k] += slopes[k];
     return true;
 }

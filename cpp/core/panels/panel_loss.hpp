@@ -8,7 +8,7 @@ namespace specsched {
 
 // The SUM of loss terms and, unless null, its gradient by each level, within about 1e-14 of the plain sum; false where
 // evaluating every eigenvalue by itself is as quick.
-bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const LevelsView& levels, Process process,
-                Loss loss, double* gradient, int threads, double& sum);
+bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const LevelsView& levels,
+                const Criterion& criterion, double* gradient, int threads, double& sum);
 
 }  // namespace specsched

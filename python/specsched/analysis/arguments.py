@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import _core
-from .._support import checks
+from .._support import checks, codes
 from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.spectrum import Spectrum
@@ -25,6 +27,25 @@ def checked(
         return data, levels, solver, solver.core
     error = checks.real("denoiser_error", denoiser_error, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
     return data, levels, solver, solver.core_for(error)
+
+
+def checked_criterion(
+    data: Spectrum, solver: Sampler, process: Any, loss: Any, target: Any, start: Any
+) -> _core.Criterion:
+    """What is judged, with every name known, finite on this spectrum and defined for this sampler."""
+    criterion = codes.criterion(process, loss, target, start)
+    if loss != "w2" and data.has_zeros:
+        zero = int(np.argmax(data.eigenvalues < _core.SMALLEST_EIGENVALUE))
+        raise ValueError(
+            f"loss={loss!r} is infinite for zero eigenvalues (spectrum.eigenvalues[{zero}] = "
+            f"{data.eigenvalues[zero]:g}); use spectrum.floored(minimum) to raise them, spectrum.dropped(minimum) "
+            f"to leave them out, or loss='w2'"
+        )
+    if target == "limit":
+        problem = solver.core.check_limit()
+        if problem:
+            raise ValueError(problem)
+    return criterion
 
 
 def checked_threads(threads: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
-from .._support.codes import ProcessName
+from .._support.codes import ProcessName, StartName
 from .._support.values import ByValue
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
@@ -67,6 +67,7 @@ class Transfer(ByValue):
     variance: FloatArray
     injected: FloatArray
     denoiser_error: float = 0.0
+    start: str = "prior"
 
     def trace(self) -> Trace:
         """Variances and relative errors after every step (the paper's Figure 2b).
@@ -83,7 +84,7 @@ class Transfer(ByValue):
             self.spectrum.eigenvalues,
             sigmas,
             self.sampler.core_for(self.denoiser_error),
-            codes.process_code(self.process),
+            codes.criterion(self.process, start=self.start),
         )
         target = self.spectrum.eigenvalues[None, :] + np.square(sigmas)[:, None]
         relative = np.divide(variance - target, target, out=np.zeros_like(variance), where=target > 0)
@@ -103,6 +104,7 @@ def transfer(
     *,
     sampler: Any = "ddim",
     process: ProcessName = "vp",
+    start: StartName = "prior",
     denoiser_error: float = 0.0,
     threads: int = 0,
 ) -> Transfer:
@@ -118,11 +120,15 @@ def transfer(
         What runs over the levels.
     process : {"vp", "ve", "flow"}
         The noising process; it fixes the start and the scale of the result.
+    start : {"prior", "data"}
+        What x_S is: a draw from the prior of the process, or the data itself, noised to the first level
+        (image-to-image, refiners, a second expert).
     denoiser_error : float >= 0
-        Relative white error of the denoiser: each prediction carries an independent error of variance
-        ``denoiser_error**2 * sigma**2 / (1 + sigma**2)``. 0 is the exact denoiser. In the losses, the variance E that
-        these errors add to the output is a term beside the loss of the exact denoiser: sqrt(W2^2 + sum w E), or
-        KL + sum w E / (2 lambda).
+        Error of a real denoiser: each prediction of x_0 carries an independent one of variance
+        ``denoiser_error**2 * l * sigma**2 / (l + sigma**2)`` in a direction of eigenvalue l, a share of the spread that
+        is left in x_0 at that level. 0 is the exact denoiser. In the losses, the variance E that these errors add to
+        the output is a term beside the loss of the exact denoiser: sqrt(W2^2 + sum w E), or KL + sum w E / (2 v), where
+        v is the variance of the law that the output is compared with.
     threads : int
         OpenMP threads, 0 for the default. The result does not depend on it.
 
@@ -138,7 +144,8 @@ def transfer(
     Notes
     -----
     With y = x / alpha, the deviation from the mean is multiplied by P per eigenvalue and
-    D1 = alpha_0 P / alpha_S, D2 = alpha_0 (1 - P) (our form of Lemmas 3.2-3.4).
+    D1 = alpha_0 P / alpha_S, D2 = alpha_0 (1 - P) (our form of Lemmas 3.2-3.4). From noised data the mean is there
+    from the start, D2 = alpha_0.
 
     Examples
     --------
@@ -148,13 +155,21 @@ def transfer(
     np.True_
     """
     data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
-    code = codes.process_code(process)
+    code, criterion = codes.process_code(process), codes.criterion(process, start=start)
     gain, variance = _core.transfer(
-        data.eigenvalues, data.weights, data.mean_power, levels.sigmas, core, code, checked_threads(threads)
+        data.eigenvalues,
+        data.weights,
+        data.mean_power,
+        levels.sigmas,
+        core,
+        criterion,
+        checked_threads(threads),
     )
     first, last = float(levels.sigmas[0]), float(levels.sigmas[-1])
     scale_first, scale_last = _core.signal_scale(code, first), _core.signal_scale(code, last)
-    started = _core.start_variance(code, first) * (scale_last * gain) ** 2
+    from_data = start == "data"
+    before = data.eigenvalues + first**2 if from_data else _core.start_variance(code, first)
+    started = before * (scale_last * gain) ** 2
     injected = (
         np.zeros_like(gain)
         if solver.deterministic and denoiser_error == 0.0
@@ -166,8 +181,9 @@ def transfer(
         solver,
         process,
         gain=checks.read_only(gain * (scale_last / scale_first)),
-        mean_gain=checks.read_only(scale_last * (1.0 - gain)),
+        mean_gain=checks.read_only(scale_last * (np.ones_like(gain) if from_data else 1.0 - gain)),
         variance=checks.read_only(variance),
         injected=checks.read_only(injected),
         denoiser_error=float(denoiser_error),
+        start=start,
     )

@@ -1,17 +1,16 @@
-"""Distances between the output of a sampler and the data, and their gradients by the levels."""
+"""Distances between the output of a sampler and its many-step limit or the data, and their gradients by the levels."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._support import checks, codes
+from .._support import checks
 from .._support.checks import FloatArray
-from .._support.codes import LossName, ProcessName
-from ..spectra.spectrum import Spectrum
-from .arguments import checked, checked_threads
+from .._support.codes import LossName, ProcessName, StartName, TargetName
+from .arguments import checked, checked_criterion, checked_threads
 
 
 def evaluate(
@@ -21,18 +20,25 @@ def evaluate(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
+    target: TargetName = "limit",
+    start: StartName = "prior",
     denoiser_error: float = 0.0,
     threads: int = 0,
 ) -> float:
-    """Distance between the sampler's output and the data.
+    """Distance between the sampler's output and what it would be with infinitely many steps, or the data.
 
     Parameters
     ----------
-    spectrum, schedule, sampler, process, denoiser_error, threads
+    spectrum, schedule, sampler, process, start, denoiser_error, threads
         As for `transfer`.
     loss : {"w2", "kl", "reverse_kl"}
-        2-Wasserstein distance (not squared), KL(data || model) or KL(model || data) in nats
+        2-Wasserstein distance (not squared), KL(target || output) or KL(output || target) in nats
         (Theorems 4.1 and 4.2 of Benita, Elad & Keshet, arXiv 2502.00180).
+    target : {"limit", "data"}
+        "limit": the same sampler with infinitely many steps from the same start, which is all that a schedule can
+        reach; what the two ends of the schedule cost is then no part of the loss. W2 of a deterministic sampler is the
+        root mean square distance of its outputs to those of the limit, start by start. "data": the data itself, the
+        paper's losses. See `costs` for both, and docs/limit.md.
 
     Returns
     -------
@@ -41,24 +47,20 @@ def evaluate(
     Raises
     ------
     TypeError, ValueError
-        For bad input; for a KL of a spectrum with zero eigenvalues, which is infinite.
+        For bad input; for a KL of a spectrum with zero eigenvalues, which is infinite; for ``target="limit"`` of a
+        sampler with churn or with one eta per step, which has no limit that is the same for every schedule.
 
     Examples
     --------
     >>> import specsched as ss
-    >>> round(ss.evaluate(ss.Spectrum([1.0]), [10.0, 1.0, 0.0]), 4)
-    0.4527
+    >>> round(ss.evaluate(ss.Spectrum([4.0]), [10.0, 1.0, 0.0]), 4)
+    0.8886
+    >>> round(ss.evaluate(ss.Spectrum([4.0]), [10.0, 1.0, 0.0], target="data"), 4)
+    0.9177
     """
-    data, levels, _, core = checked(spectrum, schedule, sampler, denoiser_error)
-    code = loss_of(loss, data)
-    value = _core.evaluate(
-        *data._in_panels(),
-        levels.sigmas,
-        core,
-        codes.process_code(process),
-        code,
-        checked_threads(threads),
-    )
+    data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
+    criterion = checked_criterion(data, solver, process, loss, target, start)
+    value = _core.evaluate(*data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads))
     return _finite(value, loss)
 
 
@@ -69,6 +71,8 @@ def value_and_grad(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
+    target: TargetName = "limit",
+    start: StartName = "prior",
     denoiser_error: float = 0.0,
     threads: int = 0,
 ) -> tuple[float, FloatArray]:
@@ -92,15 +96,10 @@ def value_and_grad(
     >>> gradient.shape
     (3,)
     """
-    data, levels, _, core = checked(spectrum, schedule, sampler, denoiser_error)
-    code = loss_of(loss, data)
+    data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
+    criterion = checked_criterion(data, solver, process, loss, target, start)
     value, gradient = _core.value_and_grad(
-        *data._in_panels(),
-        levels.sigmas,
-        core,
-        codes.process_code(process),
-        code,
-        checked_threads(threads),
+        *data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads)
     )
     if not np.isfinite(gradient).all():
         level = checks.first_bad(~np.isfinite(gradient))
@@ -111,16 +110,84 @@ def value_and_grad(
     return _finite(value, loss), gradient
 
 
-def loss_of(loss: Any, data: Spectrum) -> _core.Loss:
-    code = codes.loss_code(loss)
-    if loss != "w2" and data.has_zeros:
-        zero = int(np.argmax(data.eigenvalues < _core.SMALLEST_EIGENVALUE))
-        raise ValueError(
-            f"loss={loss!r} is infinite for zero eigenvalues (spectrum.eigenvalues[{zero}] = "
-            f"{data.eigenvalues[zero]:g}); use spectrum.floored(minimum) to raise them, spectrum.dropped(minimum) "
-            f"to leave them out, or loss='w2'"
+class Costs(NamedTuple):
+    """Where a distance to the data comes from.
+
+    Attributes
+    ----------
+    schedule : float or None
+        Distance of the output to the sampler's many-step limit: what the choice of levels costs. None for a sampler
+        that has no such limit (churn, one eta per step).
+    ends : float or None
+        Distance of that limit to the data: what the first and the last level cost, whatever lies between.
+    total : float
+        Distance of the output to the data. W2 distances do not add up: it lies between their difference and their sum.
+    """
+
+    schedule: float | None
+    ends: float | None
+    total: float
+
+    @property
+    def ends_dominate(self) -> bool:
+        """Whether the ends cost more than the schedule does."""
+        return self.schedule is not None and self.ends is not None and self.ends > self.schedule
+
+    def advice(self, start: str = "prior") -> str:
+        """A sentence for when the ends dominate, and otherwise nothing."""
+        if not self.ends_dominate:
+            return ""
+        other = "" if start == "data" else ", or start='data' where the run starts from noised data"
+        return (
+            f"The two end levels cost {self.ends:.4g}, more than the schedule between them ({self.schedule:.4g}): no "
+            f"schedule mends that; a higher sigma_max and a lower last level do{other}."
         )
-    return code
+
+
+def costs(
+    spectrum: Any,
+    schedule: Any,
+    *,
+    sampler: Any = "ddim",
+    process: ProcessName = "vp",
+    loss: LossName = "w2",
+    start: StartName = "prior",
+    threads: int = 0,
+) -> Costs:
+    """What the schedule costs, what its two ends cost, and the distance to the data that comes of both.
+
+    Parameters
+    ----------
+    spectrum, schedule, sampler, process, loss, start, threads
+        As for `evaluate`; the denoiser is exact.
+
+    Returns
+    -------
+    Costs
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `evaluate`.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> found = ss.costs(ss.Spectrum([100.0, 1.0]), ss.baselines.edm(50, sigma_max=14.6, sigma_min=0.03))
+    >>> found.ends_dominate, found.total > found.schedule
+    (True, True)
+    """
+    data, levels, solver, core = checked(spectrum, schedule, sampler, 0.0)
+    criterion = checked_criterion(data, solver, process, loss, "data", start)
+    count = checked_threads(threads)
+    total = _finite(_core.evaluate(*data._in_panels(), levels.sigmas, core, criterion, count), loss)
+    if core.check_limit():
+        return Costs(None, None, total)
+    first, last = float(levels.sigmas[0]), float(levels.sigmas[-1])
+    ends = _core.ends_cost(data.eigenvalues, data.weights, data.mean_power, core, criterion, first, last)
+    limit = checked_criterion(data, solver, process, loss, "limit", start)
+    mine = _core.evaluate(*data._in_panels(), levels.sigmas, core, limit, count)
+    return Costs(_finite(mine, loss), _finite(ends, loss), total)
 
 
 def _finite(value: float, loss: str) -> float:

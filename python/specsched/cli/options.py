@@ -87,18 +87,34 @@ class SolverOptions:
     ] = "ddim"
     process: Annotated[str, _problem("vp, ve or flow.")] = "vp"
     loss: Annotated[str, _problem("w2, kl or reverse_kl.")] = "w2"
+    target: Annotated[
+        str, _problem("What outputs are compared with: limit (the sampler's many-step limit) or data.")
+    ] = "limit"
+    start: Annotated[str, _problem("What runs start from: prior, or data (image-to-image, refiners).")] = (
+        "prior"
+    )
     threads: Annotated[int, _problem("OpenMP threads (0: the default); results do not depend on it.")] = 0
 
     def checked(self) -> dict[str, Any]:
         """The arguments of `evaluate`, every name known."""
-        codes.process_code(self.process)
-        codes.loss_code(self.loss)
+        codes.criterion(self.process, self.loss, self.target, self.start)
+        sampler = parse_sampler(self.sampler)
+        problem = sampler.core.check_limit() if self.target == "limit" else ""
+        if problem:
+            raise ValueError(problem.replace("target='data'", "--target data"))
         return {
-            "sampler": parse_sampler(self.sampler),
+            "sampler": sampler,
             "process": self.process,
             "loss": self.loss,
+            "target": self.target,
+            "start": self.start,
             "threads": checks.integer("--threads", self.threads, minimum=0, maximum=4096),
         }
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """Process, loss, target and start."""
+        return self.process, self.loss, self.target, self.start
 
     def check_spectrum(self, spectrum: Spectrum, name: str) -> None:
         """Say in terms of the command line how to make a KL divergence finite."""
@@ -137,7 +153,10 @@ class SearchOptions:
     ] = None
     denoiser_error: Annotated[
         float | None,
-        _problem("Relative white error of the denoiser to allow for (default: some for multistep samplers)."),
+        _problem(
+            "Error of the predictions to allow for, as a share of the posterior's spread "
+            "(default: 0.12 for samplers that combine predictions, 0 with --target data)."
+        ),
     ] = None
     tol: Annotated[float, _problem("Largest KKT error at which a design counts as converged.")] = 1e-9
     max_iter: Annotated[int, _problem("Iterations of each local search.")] = 500

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 from typing import Any
 
 from .. import __version__
+from ..analysis.losses import Costs
 from ..designs.heuristics import Member
-from ..designs.result import Design
+from ..designs.result import Design, cost_line
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
 from .console import print_table, say, width
 
 _MOST_LEVELS = 40
+_LONGEST_LINE = 120
+_MOST_ROWS = 8  # of a table of losses; the schedule itself is always among them
 _WIDE = 80
 _HEADINGS = {"w2": "W2 distance", "kl": "KL, nats", "reverse_kl": "reverse KL, nats"}
 
@@ -56,7 +60,10 @@ def show_losses(
         columns.append("parameters")
         cells = [[*cell, row[3]] for cell, row in zip(cells, rows, strict=True)]
     mine = next(k for k, row in enumerate(rows) if row[1] == title)
-    print_table(columns, cells, left=(0, 3), bold=(mine,))
+    kept = sorted({*range(min(len(rows), _MOST_ROWS)), mine})
+    print_table(columns, [cells[k] for k in kept], left=(0, 3), bold=(kept.index(mine),))
+    if len(kept) < len(rows):
+        say(f"and {len(rows) - len(kept)} more (--json prints all)")
 
 
 def parameters(values: dict[str, float]) -> str:
@@ -81,7 +88,22 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
     return {"name": schedule.name, "steps": schedule.steps, "sigmas": schedule.sigmas.tolist()}
 
 
-def problem_document(sampler: Any, process: str, loss: str) -> dict[str, Any]:
+def costs_document(costs: Costs) -> dict[str, Any]:
+    """What schedule and ends cost; null where the sampler has no limit."""
+    return {"limit": costs.schedule, "ends": costs.ends, "data": costs.total}
+
+
+def show_costs(costs: Costs, start: str) -> None:
+    """The three distances, and a sentence where the ends dominate."""
+    if costs.ends is None:
+        return
+    text = cost_line(costs)
+    for sentence in (text[0].upper() + text[1:], costs.advice(start)):
+        for line in wrap(sentence, min(width(), _LONGEST_LINE)):
+            say(line)
+
+
+def problem_document(sampler: Any, process: str, loss: str, target: str, start: str) -> dict[str, Any]:
     """What was asked."""
     return {
         "specsched": __version__,
@@ -91,6 +113,8 @@ def problem_document(sampler: Any, process: str, loss: str) -> dict[str, Any]:
         },
         "process": process,
         "loss": loss,
+        "target": target,
+        "start": start,
     }
 
 
@@ -122,6 +146,8 @@ def design_document(design: Design, members: dict[str, Member]) -> dict[str, Any
     return {
         "schedule": schedule_document(design.schedule),
         "value": design.loss,
+        "costs": None if design.costs is None else costs_document(design.costs),
+        "denoiser_error": design.denoiser_error,
         "success": design.success,
         "message": design.message,
         "method": design.method,

@@ -10,11 +10,13 @@ import numpy as np
 
 from .._support import checks
 from .._support.checks import FloatArray
-from .._support.codes import LossName, ProcessName
+from .._support.codes import LossName, ProcessName, StartName, TargetName
 from ..analysis.losses import evaluate
+from ..samplers import as_sampler
 from ..schedules.families import FAMILIES, GRID, Space, shown
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
+from .problem import denoiser_error_for
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ def best_member(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
-    denoiser_error: float = 0.0,
+    target: TargetName = "limit",
+    start: StartName = "prior",
+    denoiser_error: float | None = None,
     threads: int = 0,
 ) -> Member:
     """The best member of a family for a spectrum: what tuning that heuristic could reach.
@@ -72,11 +76,11 @@ def best_member(
         A key of `FAMILIES`.
     sigma_max, sigma_min, sigma_floor : float
         End levels, as for `specsched.baselines`.
-    sampler, process, loss, threads
+    sampler, process, loss, target, start, threads
         As for `specsched.evaluate`.
-    denoiser_error : float
-        Relative error of the denoiser to allow for, as `specsched.design` does for multistep samplers: it is part of
-        what is minimised, but not of the loss reported.
+    denoiser_error : float, optional
+        Error of the predictions to allow for, with the defaults of `specsched.design`: it is part of what is minimised,
+        but not of the loss reported.
 
     Returns
     -------
@@ -98,7 +102,15 @@ def best_member(
     full = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
     nodes = full.compress() if full.eigenvalues.size > 256 else full
     ends = {"sigma_max": sigma_max, "sigma_min": sigma_min, "sigma_floor": sigma_floor}
-    options: dict[str, Any] = {"sampler": sampler, "process": process, "loss": loss, "threads": threads}
+    options: dict[str, Any] = {
+        "sampler": sampler,
+        "process": process,
+        "loss": loss,
+        "target": target,
+        "start": start,
+        "threads": threads,
+    }
+    error = denoiser_error_for(denoiser_error, as_sampler(sampler), target)
     untuned = space.baseline(steps, **ends)
     plain = Member(family, space.default(), untuned, evaluate(full, untuned, **options))
     if steps == 1:
@@ -106,7 +118,7 @@ def best_member(
 
     def cost_of(data: Spectrum, schedule: Schedule) -> float:
         try:
-            return evaluate(data, schedule, denoiser_error=denoiser_error, **options)
+            return evaluate(data, schedule, denoiser_error=error, **options)
         except ValueError:  # an infinite loss at extreme parameters; the defaults above have passed
             return np.inf
 
@@ -127,7 +139,9 @@ def tuned(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
-    denoiser_error: float = 0.0,
+    target: TargetName = "limit",
+    start: StartName = "prior",
+    denoiser_error: float | None = None,
     threads: int = 0,
     families: Iterable[str] | None = None,
 ) -> dict[str, Member]:
@@ -135,7 +149,8 @@ def tuned(
 
     Parameters
     ----------
-    spectrum, steps, sigma_max, sigma_min, sigma_floor, sampler, process, loss, denoiser_error, threads
+    spectrum, steps, sigma_max, sigma_min, sigma_floor, sampler, process, loss, target, start,
+    denoiser_error, threads
         As for `best_member`.
     families : iterable of str, optional
         Which ones; all of `FAMILIES` by default.
@@ -173,6 +188,8 @@ def tuned(
             sampler=sampler,
             process=process,
             loss=loss,
+            target=target,
+            start=start,
             denoiser_error=denoiser_error,
             threads=threads,
         )

@@ -14,7 +14,7 @@ from ..spectra.neighbourhood import Neighbourhood
 from .problem import Options, Outcome
 from .result import Design
 from .rivals import rivals_of
-from .task import Task, prepare, present, solve
+from .task import Task, prepare, present, settle, solve
 
 LEAST_GAIN = 1e-9
 """Relative gain of a design that makes another pass worth its while."""
@@ -45,8 +45,8 @@ def design_path(
     steps : iterable of int
         Numbers of steps, each at least 1, in any order, each once.
     **options
-        Further options of `design`: sampler, process, loss, sigma_max, sigma_min, sigma_floor, min_ratio,
-        denoiser_error, tol, max_iter, threads.
+        Further options of `design`: sampler, process, loss, target, start, sigma_max, sigma_min, sigma_floor,
+        min_ratio, denoiser_error, tol, max_iter, threads.
 
     Returns
     -------
@@ -100,7 +100,9 @@ def _one_pass(
         task, warm = tasks[count], _warm(count, outcomes)
         known = outcomes.get(count)
         if known is None:
-            outcomes[count] = _better(task, solve(task, starts[count]), warm)
+            task, alone = settle(task, starts[count])
+            tasks[count] = task
+            outcomes[count] = _better(task, alone, warm)
             improved = True
             continue
         found = _better(task, known, warm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from html import escape
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from .._support.checks import FloatArray
 from .._support.codes import LOSS_TITLES
 from .._support.values import ByValue
 from .._support.version import VERSION
+from ..analysis.losses import Costs
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
+
+_SHOWN = 8
+"""Heuristics that a design prints, the best first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +47,11 @@ class Design(ByValue):
         Iterations, and evaluations of loss and gradient, over all starts.
     kkt_error : float
         Largest violated condition of optimality by log sigma, relative to the loss.
-    sampler, process, loss_name, method, sigma_floor
+    sampler, process, loss_name, target, start, method, sigma_floor
         What was asked for.
+    costs : Costs or None
+        What the schedule costs (its distance to the sampler's many-step limit), what its two ends cost (the
+        distance of that limit to the data), and the total: see `specsched.costs`.
     timesteps : ndarray of int, shape (S,) or (S+1,), or None
         Of a design on a model's grid (``alphas_cumprod``): the timesteps of all positive levels, falling.
         `baselines` are then the heuristics rounded to the grid (best rounding in log sigma), `kkt_error` is that of
@@ -54,7 +62,7 @@ class Design(ByValue):
         Of a design on a grid: what is minimised (the loss, with the denoiser error that the design allows for), over
         that of the continuous design: 1.01 means that the grid costs 1 %.
     denoiser_error : float
-        Relative error of the denoiser that the design allows for; the losses are those of an exact one.
+        Error of the predictions that the design allows for; the losses are those of an exact denoiser.
     neighbourhood : Neighbourhood or None
         Of a robust design: what it was made for. `loss` and `baselines` are those of the neighbourhood, `losses` those
         of the spectra themselves.
@@ -84,6 +92,9 @@ class Design(ByValue):
     denoiser_error: float = 0.0
     neighbourhood: Neighbourhood | None = None
     neighbourhood_losses: FloatArray | None = None
+    target: str = "limit"
+    start: str = "prior"
+    costs: Costs | None = None
 
     @property
     def status(self) -> int:
@@ -98,7 +109,7 @@ class Design(ByValue):
 
     @property
     def gains(self) -> dict[str, float]:
-        """Share of each baseline's loss that the design removes, in the order of their losses."""
+        """Share of each baseline's loss that the design removes, in the order of their losses; positive is better."""
         order = sorted(self.baselines, key=self.baselines.__getitem__)
         return {name: _gain(self.loss, self.baselines[name]) for name in order}
 
@@ -106,19 +117,25 @@ class Design(ByValue):
         state = "converged" if self.success else f"NOT converged: {self.message}"
         lines = [
             f"Design for {self.sampler.name}, {self.process}, {self.schedule.steps} steps ({self.method}): {state}",
-            f"  {LOSS_TITLES[self.loss_name]:<24} {self.loss:.6g}   (KKT error {self.kkt_error:.1e}, "
-            f"{self.nit} iterations)",
+            f"  {LOSS_TITLES[self.loss_name]} to the {self.target:<12} {self.loss:.6g}   "
+            f"(KKT error {self.kkt_error:.1e}, {self.nit} iterations)",
             f"  sigmas {_levels(self.schedule)}",
-            "  against the heuristics with the same ends:",
+            "  against the heuristics with the same ends (gain):",
         ]
         lines[3:3] = self._extra_lines()
+        gains = list(self.gains.items())
         lines += [
-            f"    {name:<18} {self.baselines[name]:<12.6g} {-gain:+.1%}" for name, gain in self.gains.items()
+            f"    {name:<18} {self.baselines[name]:<12.6g} {gain:+.1%}" for name, gain in gains[:_SHOWN]
         ]
+        if len(gains) > _SHOWN:
+            lines.append(f"    and {len(gains) - _SHOWN} more")
         return "\n".join(lines)
 
     def _extra_lines(self) -> list[str]:
         lines = []
+        if self.costs is not None and self.costs.ends is not None:
+            lines.append(f"  {cost_line(self.costs)}")
+            lines += [f"  {line}" for line in wrap(self.costs.advice(self.start), 110)]
         if self.denoiser_error:
             lines.append(f"  allows for errors of {100 * self.denoiser_error:g} % in the predictions")
         if self.timesteps is not None:
@@ -134,16 +151,17 @@ class Design(ByValue):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{self.baselines[name]:.6g}</td><td>{-gain:+.1%}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{self.baselines[name]:.6g}</td><td>{gain:+.1%}</td></tr>"
             for name, gain in self.gains.items()
         )
         state = "converged" if self.success else f"<b>not converged</b>: {escape(self.message)}"
         what = f"{escape(self.sampler.name)}, {self.process}, {self.schedule.steps} steps"
         return (
             f"<p><b>Design</b> for {what}: {state}<br>"
-            f"{LOSS_TITLES[self.loss_name]} <b>{self.loss:.6g}</b>, KKT error {self.kkt_error:.1e}<br>"
+            f"{LOSS_TITLES[self.loss_name]} to the {self.target} <b>{self.loss:.6g}</b>, "
+            f"KKT error {self.kkt_error:.1e}<br>"
             f"{'<br>'.join([f'sigmas {_levels(self.schedule)}', *map(escape, self._extra_lines())])}</p>"
-            f"<table><tr><th>schedule</th><th>loss</th><th>design against it</th></tr>{rows}</table>"
+            f"<table><tr><th>schedule</th><th>loss</th><th>gain</th></tr>{rows}</table>"
         )
 
 
@@ -155,8 +173,8 @@ def remembered(design: Design) -> Design:
         "sampler": design.sampler.saved,
         "process": design.process,
         "loss": design.loss_name,
-        "target": getattr(design, "target", "data"),
-        "start": getattr(design, "start", "prior"),
+        "target": design.target,
+        "start": design.start,
         "denoiser_error": design.denoiser_error,
         "sigma_max": schedule[0],
         "sigma_min": schedule[-1],
@@ -165,6 +183,14 @@ def remembered(design: Design) -> Design:
     if design.timesteps is not None:
         asked["timesteps"] = design.timesteps
     return replace(design, schedule=schedule.remembering(asked))
+
+
+def cost_line(costs: Costs) -> str:
+    """The three distances in one line."""
+    return (
+        f"to the sampler's limit (the schedule) {costs.schedule:.5g}, from there to the data (the ends) "
+        f"{costs.ends:.5g}, in all {costs.total:.5g}"
+    )
 
 
 def _gain(loss: float, baseline: float) -> float:

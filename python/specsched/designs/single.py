@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._support.codes import LossName, ProcessName
+from .._support.codes import LossName, ProcessName, StartName, TargetName
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
 from .problem import Options, Problem
 from .result import Design
 from .rivals import rivals_of
-from .task import prepare, present, solve
+from .task import prepare, present, settle
 
 
 def design(
@@ -22,6 +22,8 @@ def design(
     sampler: Any = "ddim",
     process: ProcessName = "vp",
     loss: LossName = "w2",
+    target: TargetName = "limit",
+    start: StartName = "prior",
     sigma_max: float | None = None,
     sigma_min: float = 0.0,
     sigma_floor: float | None = None,
@@ -50,6 +52,13 @@ def design(
         The noising process.
     loss : {"w2", "kl", "reverse_kl"}
         What is minimised, see `evaluate`.
+    target : {"limit", "data"}
+        "limit" (default): the distance to what the sampler makes of the same start with infinitely many steps, which
+        is what a schedule can mend. "data": the paper's distance to the data, in which a design for a solver that
+        extrapolates may set off an error of the ends by one of the schedule (docs/limit.md).
+    start : {"prior", "data"}
+        Whether runs start from the prior of the process or from noised data (image-to-image with `sigma_max` for its
+        strength, a refiner, the second of two experts).
     sigma_max : float, optional
         First level (sigma/alpha), fixed. Default: 157.4 for "vp" (abar = 4.036e-5, the paper's), 80 for "ve",
         999 for "flow" (t = 0.999).
@@ -62,9 +71,11 @@ def design(
         predictions a quarter of the mean gap in log sigma, at most 1.1, because nearly coinciding levels act as a
         finite difference, which an exact denoiser rewards and a real one does not.
     denoiser_error : float, optional
-        Relative white error of the denoiser (see `evaluate`) that the design allows for, so that it does not rely on
-        differences between predictions that a real network does not resolve. Default: `SAFE_DENOISER_ERROR` for
-        solvers that combine several predictions, 0 for the others. The reported losses are those of the exact denoiser.
+        Error of each prediction that the design allows for, as a share of the posterior's spread (see `transfer`), so
+        that it does not rely on differences between predictions that a real network does not resolve. Default: with
+        ``target="limit"`` `DEFAULT_DENOISER_ERROR` for solvers that combine several predictions (halved, where it would
+        cost more than a quarter of the exact loss of the best heuristic) and 0 for the others; with ``target="data"``
+        0. The reported losses are those of the exact denoiser.
     method : {"newton", "slsqp"}
         "newton": exact Hessian on the compressed spectrum (docs/design.md). "slsqp": SciPy's, with exact gradient
         and order constraints, as in the paper.
@@ -116,6 +127,8 @@ def design(
         sampler=sampler,
         process=process,
         loss=loss,
+        target=target,
+        start=start,
         sigma_max=sigma_max,
         sigma_min=sigma_min,
         sigma_floor=sigma_floor,
@@ -130,7 +143,7 @@ def design(
     starts = list(rivals.values())
     if init is not None:
         starts.append(_start("init", init, task.problem))
-    outcome = solve(task, starts)
+    task, outcome = settle(task, starts)
     return present(task, outcome, rivals, starts, outcome.start_losses)
 
 

@@ -15,8 +15,9 @@ from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood, as_neighbourhood
 from ..spectra.spectrum import Spectrum
 from .methods import newton, on_timesteps, slsqp, worst_case
-from .methods.on_timesteps import GridEnds
+from .methods.on_timesteps import GridEnds, GridOutcome
 from .problem import (
+    MOST_CAUTION,
     Objective,
     Options,
     Outcome,
@@ -78,6 +79,19 @@ def solve(task: Task, starts: list[Schedule]) -> Outcome:
     elif task.search is newton.minimise:  # the core keeps the promise itself
         return outcome
     return _never_worse(task, outcome, starts)
+
+
+def settle(task: Task, starts: list[Schedule]) -> tuple[Task, Outcome]:
+    """Solve, and with the default allowance for errors halve it as long as it costs too much of the exact loss."""
+    outcome = solve(task, starts)
+    while task.problem.denoiser_error and not task.problem.error_given:
+        admitted = [start.sigmas for start in starts if task.problem.core.admits(start.sigmas)]
+        exact = task.objective.reported(np.array([outcome.sigmas, *admitted]))
+        if exact[0] <= MOST_CAUTION * exact[1:].min(initial=np.inf):
+            break
+        task = replace(task, problem=task.problem.bolder())
+        outcome = solve(task, starts)
+    return task, outcome
 
 
 def present(
@@ -155,6 +169,9 @@ def _report(
         sampler=problem.sampler,
         process=problem.process,
         loss_name=problem.loss,
+        target=problem.target,
+        start=problem.start,
+        costs=problem.costs_of(problem.full, schedule),
         method=task.method,
         sigma_floor=problem.sigma_floor or None,
         denoiser_error=problem.denoiser_error,
@@ -174,13 +191,16 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
     problem, worst, objective = task.problem, task.worst, task.objective
     candidates = [free.schedule.sigmas, *(start.sigmas for start in starts)]
     outcome = on_timesteps.minimise(problem, grid, objective, candidates)
-    search = on_timesteps.Exchange(problem, grid, objective)
+    # A heuristic keeps the least ratio only where the user has asked for one.
+    loose = problem if problem.ratio_given else replace(problem, min_ratio=1.0)
+    search = on_timesteps.Exchange(loose, grid, objective)
     rivals: dict[str, Schedule] = {}
     for name, rival in free.baseline_schedules.items():
         row = search.round(rival.sigmas)
         if row is not None:
             rivals[name] = Schedule(search.levels(row[None])[0], name=name)
     of_rivals = objective.reported(_rows(rivals.values(), problem.steps))
+    outcome = _no_rival_better(outcome, search, rivals, objective)
     levels: FloatArray = search.levels(outcome.timesteps[None])[0]
     schedule = Schedule(levels, name=free.schedule.name)
     value, each = _losses(problem, schedule, worst)
@@ -193,6 +213,7 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
         schedule=schedule,
         loss=value,
         losses=each,
+        costs=problem.costs_of(problem.full, schedule),
         baselines=dict(zip(rivals, of_rivals.tolist(), strict=True)),
         baseline_schedules=rivals,
         success=outcome.success,
@@ -203,6 +224,20 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
         continuous_loss=continuous_loss,
         grid_loss_ratio=reached / continuous if continuous > 0 else 1.0,
     )
+
+
+def _no_rival_better(
+    outcome: GridOutcome, search: on_timesteps.Exchange, rivals: dict[str, Schedule], objective: Objective
+) -> GridOutcome:
+    """The promise on a grid: the timesteps found, or those of a heuristic that the objective prefers."""
+    found = objective(search.levels(outcome.timesteps[None])[0])
+    losses = {name: objective(rival.sigmas) for name, rival in rivals.items()}
+    name = min(losses, key=losses.__getitem__, default="")
+    if not name or losses[name] >= found:
+        return outcome
+    timesteps = search.round(rivals[name].sigmas)
+    assert timesteps is not None  # it is a rounding itself
+    return replace(outcome, timesteps=timesteps, message=f"the heuristic {name!r} is better and is returned")
 
 
 def _polished(task: Task, start: Schedule) -> Schedule:

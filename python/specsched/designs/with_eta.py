@@ -54,8 +54,8 @@ def design_eta(
         Largest eta to consider; 1 is the ancestral sampler (DDPM, for DDIM). At most what the sampler takes: 1 for
         ancestral samplers, 10 for the SDE solvers.
     **options
-        Further options of `design`: process, loss, sigma_max, sigma_min, sigma_floor, min_ratio, denoiser_error, tol,
-        max_iter, threads.
+        Further options of `design`: process, loss, start, sigma_max, sigma_min, sigma_floor, min_ratio,
+        denoiser_error, tol, max_iter, threads.
 
     Returns
     -------
@@ -66,7 +66,8 @@ def design_eta(
     Raises
     ------
     TypeError, ValueError
-        As for `design`; for a sampler without eta; for `per_step` with ``combine="worst"``.
+        As for `design`; for a sampler without eta; for `per_step` with ``combine="worst"``; for another target than
+        the data, which is the only one that samplers of different eta share.
 
     Notes
     -----
@@ -99,6 +100,11 @@ def design_eta(
     if per_step and combine == "worst":
         raise ValueError(
             "per_step=True takes combine='mean'; combine='worst' goes with one eta for all steps"
+        )
+    if options.setdefault("target", "data") != "data":
+        raise ValueError(
+            f"design_eta compares samplers that have different limits and takes target='data', "
+            f"got target={options['target']!r}"
         )
     asked = Options.named({"sampler": solver, **options})
     task = prepare(spectrum, steps, asked, "newton", combine, alphas_cumprod, robust)

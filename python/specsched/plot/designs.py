@@ -188,7 +188,8 @@ def _loss_of(design: Design, data: Spectrum, name: str, schedule: Schedule) -> f
         return known
     loss: Any = design.loss_name
     process: Any = design.process
-    return evaluate(data, schedule, sampler=design.sampler, process=process, loss=loss)
+    judged: Any = {"target": design.target, "start": design.start}
+    return evaluate(data, schedule, sampler=design.sampler, process=process, loss=loss, **judged)
 
 
 def _curve(row: Mapping[int, float]) -> tuple[list[int], list[float]]:

@@ -98,7 +98,7 @@ class Sampler:
         return self._make_core(0.0)
 
     def core_for(self, denoiser_error: float) -> _core.Sampler:
-        """Handle of the compiled core for a denoiser with this relative white error."""
+        """Handle of the compiled core for a denoiser with this error (see `specsched.transfer`)."""
         return self.core if denoiser_error == 0.0 else _core_with_error(self, denoiser_error)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .literal import Moments, literal_ddim
+from .literal import Moments, literal_ddim, process_levels
 from .numbers import Numbers, elementwise, functions, numbers, precision, zeros
 from .propagation import propagate
 
@@ -91,11 +91,16 @@ def reference_loss(
     sampler: str = "ddim",
     process: str = "vp",
     loss: str = "w2",
+    target: str = "data",
+    start: str = "prior",
     denoiser_error: float = 0.0,
     digits: int | None = 50,
     **options: Any,
 ) -> Any:
     """The loss of a schedule for any sampler of `specsched.testing.SAMPLERS`, by slow propagation.
+
+    Against the data, or against the sampler's many-step limit, of which the closed form is that of its differential
+    equation: dy/dlog(sigma) = 2 c sigma^2 / (lambda + sigma^2) y, and the noise that keeps the marginal.
 
     Parameters
     ----------
@@ -105,9 +110,13 @@ def reference_loss(
         Levels, noise -> clean.
     sampler, process, loss : str
         As in `propagate` and `literal_loss`.
+    target : {"data", "limit"}
+        What the output is compared with.
+    start : {"prior", "data"}
+        What the run starts from.
     denoiser_error : float, optional
         The output variance E that it adds (see `propagate`) is a term of its own: sqrt(W2^2 + sum w E), or the
-        divergence + sum w E / (2 lambda).
+        divergence + sum w E / (2 v) with v the variance of the target.
     digits : int or None, optional
         Decimal digits (default 50); None works in float64.
     **options
@@ -125,24 +134,86 @@ def reference_loss(
     >>> round(reference_loss(case.spectrum, edm, digits=None), 4)
     1.0819
     """
+    choices = dict(options)
     out = _moments(sampler, spectrum.eigenvalues, sigmas, process, digits, options)
-    value = literal_loss(
-        out,
-        spectrum.eigenvalues,
-        weights=spectrum.weights,
-        mean_power=spectrum.mean_power,
-        loss=loss,
-        digits=digits,
-    )
-    if denoiser_error == 0:
-        return value
-    options |= {"process": process, "denoiser_error": denoiser_error, "digits": digits}
     with precision(digits):
-        added = propagate(sampler, spectrum.eigenvalues, sigmas, **options).variance - out.variance
-        weights, data = numbers(spectrum.weights, digits), numbers(spectrum.eigenvalues, digits)
-        if loss == "w2":
-            return functions(value).sqrt(value * value + (weights * added).sum())
-        return value + (weights * added / data).sum() / 2
+        data, levels = numbers(spectrum.eigenvalues, digits), numbers(sigmas, digits)
+        weights, power = numbers(spectrum.weights, digits), numbers(spectrum.mean_power, digits)
+        scales = process_levels(levels, process)
+        scale, gain = scales.signal[-1], out.gain * scales.signal[0] / scales.signal[-1]  # of y
+        before = numbers(data + levels[0] ** 2, digits) * scales.signal[0] ** 2  # of x, from the noised data
+        if start == "data":
+            out = Moments(
+                out.gain,
+                zeros(data.shape, data) + scale,
+                out.variance + out.gain**2 * (before - scales.start_variance),
+            )
+        else:
+            before = zeros(data.shape, data) + scales.start_variance
+        before = before / scales.signal[0] ** 2
+        law, law_gain = data, None
+        if target == "limit":
+            law_gain, law = limit_law(sampler, data, levels[0], levels[-1], before, choices)
+            law = law * scale**2
+        carried = 0 if start == "data" else 1
+        lost = out.mean_gain - 1 if law_gain is None else carried * scale * (gain - law_gain)
+        if law_gain is not None and loss == "w2" and _eta(sampler, choices) == 0:
+            total = (scale**2 * (gain - law_gain) ** 2 * (weights * before + carried * power)).sum()
+        else:
+            total = _TERMS[loss](Moments(out.gain, lost + 1, out.variance), law, weights, power).sum()
+        if denoiser_error:
+            added = propagate(
+                sampler,
+                data,
+                levels,
+                process=process,
+                denoiser_error=denoiser_error,
+                digits=digits,
+                **choices,
+            )
+            exact = propagate(sampler, data, levels, process=process, digits=digits, **choices)
+            error = weights * (added.variance - exact.variance)
+            total = total + (error.sum() if loss == "w2" else (error / law).sum() / 2)
+        return functions(total).sqrt(total) if loss == "w2" else total
+
+
+_NOISY = ("ddpm", "dpm_2_ancestral", "dpmpp_2s_ancestral", "dpmpp_sde")
+_INTEGRATORS = ("dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "dpm_multistep_sde")
+
+
+def _eta(sampler: str, options: dict[str, Any]) -> Any:
+    return options.get("eta", 1.0 if sampler in (*_NOISY, *_INTEGRATORS) else 0.0)
+
+
+def limit_law(
+    sampler: str, data: Numbers, first: Any, last: Any, before: Numbers, options: dict[str, Any]
+) -> tuple[Numbers, Numbers]:
+    """Gain and variance in y that a sampler reaches with infinitely many steps from variance `before`.
+
+    Parameters
+    ----------
+    sampler : str
+        A name in `specsched.testing.SAMPLERS`; no churn.
+    data : ndarray, shape (d,)
+        Eigenvalues.
+    first, last : number
+        The two end levels.
+    before : ndarray, shape (d,)
+        Variance of y at the first level.
+    options : dict
+        Options of the sampler, of which eta and s_noise count.
+
+    Returns
+    -------
+    gain, variance : ndarray, shape (d,)
+    """
+    eta = _eta(sampler, options)
+    fn = functions(first)
+    exponent = (1 + (eta if sampler in _INTEGRATORS else eta * eta)) / 2
+    high, low = data + first * first, data + last * last
+    gain = np.array([fn.exp(fn.log(r) * exponent) if r > 0 else 0 * r for r in low / high], dtype=data.dtype)
+    noise = 0 if eta == 0 else options.get("s_noise", 1.0) ** 2
+    return gain, gain * gain * before + noise * (low - gain * gain * high)
 
 
 def _moments(

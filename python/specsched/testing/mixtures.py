@@ -137,7 +137,7 @@ class GaussianMixture:
         matched: bool = False,
         **options: Any,
     ) -> Samples:
-        """Generate samples with a sampler and the exact denoiser, or one with white errors.
+        """Generate samples with a sampler and the exact denoiser, or one with errors.
 
         Parameters
         ----------
@@ -150,8 +150,8 @@ class GaussianMixture:
         seed : int, optional
             The same seed gives the same starts for every schedule, so that differences are paired.
         denoiser_error : float >= 0, optional
-            Every prediction carries fresh white noise of variance denoiser_error^2 sigma^2 / (1 + sigma^2), as in
-            `specsched.evaluate`.
+            Every prediction carries fresh noise of variance denoiser_error^2 l sigma^2 / (l + sigma^2) along each
+            principal direction of the whole mixture, l its variance there, as in `specsched.evaluate`.
         matched : bool, optional
             Correct the starts and the sampler's noises linearly so that over the samples their means, variances
             and covariances are exact. What is then left of the sampling error comes from higher moments only.
@@ -172,11 +172,15 @@ class GaussianMixture:
         normals = _MatchedNormals(shape) if matched else _normals(shape)
         x = normals(starts) * np.sqrt(float(np.asarray(scales.start_variance)))
 
+        values, axes = np.linalg.eigh(self.moments().covariance)
+        values = np.maximum(values, 0.0)
+
         def denoise(y: Samples, sigma: float) -> Samples:
             exact = self.denoise(y, float(sigma))
             if error == 0.0:
                 return exact
-            return np.asarray(exact + errors.standard_normal(shape) * (error * sigma / np.sqrt(1 + sigma**2)))
+            spread = error * sigma * np.sqrt(values / (values + sigma**2))
+            return np.asarray(exact + (errors.standard_normal(shape) * spread) @ axes.T)
 
         loop = sampler_loop(sampler)
         out = loop(denoise, x / scales.signal[0], levels, lambda: normals(noises), **options)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .literal import Moments, process_levels
-from .numbers import Numbers, functions, numbers, precision, zeros
+from .numbers import Numbers, elementwise, numbers, precision, zeros
 from .solvers.adams import deis, ipndm, lms, plms
 from .solvers.multistep import (
     dpm_multistep,
@@ -85,7 +85,7 @@ def propagate(
     process : {"vp", "ve", "flow"}, optional
         Sets the start and the scale of the output.
     denoiser_error : float, optional
-        Every prediction carries fresh white noise of variance denoiser_error^2 sigma^2 / (1 + sigma^2).
+        Every prediction carries fresh noise of variance denoiser_error^2 lambda sigma^2 / (lambda + sigma^2).
     digits : int, optional
         Decimal digits for mpmath; None works in float64.
     **options
@@ -145,9 +145,8 @@ class _Basis:
             exact = np.asarray(mean + data / (data + sigma * sigma) * (y - mean))
             if error == 0:
                 return exact
-            return np.asarray(
-                exact + self.noise() * (error * sigma / functions(sigma).sqrt(1 + sigma * sigma))
-            )
+            left = elementwise("sqrt", data / (data + sigma * sigma))
+            return np.asarray(exact + self.noise() * (error * sigma) * left)
 
         return denoise
 

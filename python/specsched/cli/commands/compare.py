@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..._support.codes import LOSS_TITLES
+from ...analysis.losses import Costs
 from ...samplers import Sampler
 from ...schedules.families import FAMILIES
 from .. import report
@@ -46,13 +47,17 @@ def run(
     spectrum = read_for(data, reading, solver)
 
     table: Table = {}
+    designs: dict[int, Costs] = {}
     for count in counts:
-        members = tune(spectrum, count, list(FAMILIES) if tuned else [], levels[count], problem)
+        allowance = {"denoiser_error": options["denoiser_error"]}
+        members = tune(spectrum, count, list(FAMILIES) if tuned else [], levels[count], problem | allowance)
         found = best_design([spectrum], count, members, **options, **levels[count])
         losses = {DESIGNED: found.loss, **found.baselines}
         losses |= {f"{name}, tuned": member.loss for name, member in members.items()}
         for name, value in losses.items():
             table.setdefault(name, {})[count] = value
+        if found.costs is not None:
+            designs[count] = found.costs
         if not found.success:
             note(f"warning: the design of {count} steps has not converged: {found.message}")
     table = dict(sorted(table.items(), key=lambda row: [row[1][count] for count in reversed(counts)]))
@@ -62,12 +67,22 @@ def run(
     outputs.write()
     if as_json:
         named = {name: {str(count): value for count, value in row.items()} for name, row in table.items()}
-        document = {"data": report.spectrum_document(spectrum), "steps": counts, "losses": named}
-        print_json(report.problem_document(problem["sampler"], solver.process, solver.loss) | document)
+        document = {
+            "data": report.spectrum_document(spectrum),
+            "steps": counts,
+            "losses": named,
+            "costs": {str(count): report.costs_document(each) for count, each in designs.items()},
+        }
+        print_json(report.problem_document(problem["sampler"], *solver.names) | document)
         return
     report.show_spectrum(spectrum, data)
-    say(f"{LOSS_TITLES[solver.loss]} after so many steps of {problem['sampler'].name} ({solver.process})")
+    what = f"{LOSS_TITLES[solver.loss]} to the {solver.target}"
+    say(f"{what} after so many steps of {problem['sampler'].name} ({solver.process})")
     _show(table, counts)
+    for count, each in designs.items():
+        say()
+        say(f"The design of {count} steps:")
+        report.show_costs(each, solver.start)
     for path in filter(None, (out, plot)):
         say(f"saved {path}")
 

@@ -41,7 +41,7 @@ def run(
     outputs.write()
     if as_json:
         document = {"data": [report.spectrum_document(spectrum)], **report.design_document(found, members)}
-        print_json(report.problem_document(found.sampler, found.process, found.loss_name) | document)
+        print_json(report.problem_document(found.sampler, *solver.names) | document)
     else:
         say(f"Data: {size} x {size} patches of two photographs (a temple, a flower), values -1 to 1")
         report.show_spectrum(spectrum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Design the schedule with the least error for DATA, and print its gain over every heuristic."""
+    if variant.design_eta:  # samplers of different eta share no limit
+        solver = replace(solver, target="data")
     outputs = Outputs(data)
     outputs.check("--out", out, (".json",))
     outputs.check_picture("--plot", plot)
@@ -58,7 +61,8 @@ def run(
     # heuristics on a grid or made for a neighbourhood.
     one_loss = (combine == "mean" or len(spectra) == 1) and not (variant.alphas_cumprod or variant.robust)
     families = list(FAMILIES) if tuned and one_loss and not variant.design_eta else []
-    members = tune(together, steps, families, levels, solver.checked())
+    allowance = {"denoiser_error": options["denoiser_error"]}
+    members = tune(together, steps, families, levels, solver.checked() | allowance)
     found = best_design(spectra, steps, members, with_eta=variant.design_eta, **options)
 
     outputs.add(out, found.schedule.save)
@@ -66,7 +70,7 @@ def run(
         outputs.add(plot, picture(found, together, members))
     outputs.write()
     if as_json:
-        names = report.problem_document(found.sampler, found.process, found.loss_name)
+        names = report.problem_document(found.sampler, *solver.names)
         summaries = [report.spectrum_document(spectrum) for spectrum in spectra]
         print_json({**names, "data": summaries, **report.design_document(found, members)})
     else:
@@ -93,6 +97,8 @@ def show(found: Design, members: dict[str, Member]) -> None:
         say(
             f"It allows for errors of {100 * error:g} % in the predictions; the losses are those of exact ones."
         )
+    if found.costs is not None:
+        report.show_costs(found.costs, found.start)
     say()
     report.show_levels(found.schedule, found.process)
     say()

@@ -10,7 +10,7 @@ import typer
 from ..._support import checks
 from ..._support.codes import LOSS_TITLES
 from ...analysis.gains import Transfer, transfer
-from ...analysis.losses import evaluate
+from ...analysis.losses import costs, evaluate
 from ...schedules import baselines
 from ...schedules.schedule import Schedule
 from ...spectra.spectrum import Spectrum
@@ -38,7 +38,8 @@ def run(
     steps: Annotated[int | None, typer.Option(help="Number of steps of a heuristic given by name.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Save a picture of output and data spectrum.")] = None,
     denoiser_error: Annotated[
-        float, typer.Option(help="Relative white error of the denoiser, part of the loss.")
+        float,
+        typer.Option(help="Error of the predictions as a share of the posterior's spread, part of the loss."),
     ] = 0.0,
     trace: Annotated[Path | None, typer.Option(help="Save a picture of the errors step by step.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
@@ -64,7 +65,10 @@ def run(
     value = evaluate(spectrum, levels, **options)
     heuristics = _same_ends(levels, ends.sigma_floor)
     others = {name: evaluate(spectrum, other, **options) for name, other in heuristics.items()}
-    result = transfer(spectrum, levels, **{key: value for key, value in options.items() if key != "loss"})
+    shared = {key: value for key, value in options.items() if key not in ("loss", "target")}
+    result = transfer(spectrum, levels, **shared)
+    exact = {key: value for key, value in options.items() if key not in ("denoiser_error", "target")}
+    parts = costs(spectrum, levels, **exact)
     _draw(outputs, plot, trace, result)
     outputs.write()
     if as_json:
@@ -73,15 +77,17 @@ def run(
             "schedule": report.schedule_document(levels),
             "made_for": dict(levels.made_for),
             "value": value,
+            "costs": report.costs_document(parts),
             "variance_ratio": _variance_ratio(spectrum, result),
             "baselines": others,
         }
-        print_json(report.problem_document(options["sampler"], solver.process, solver.loss) | document)
+        print_json(report.problem_document(options["sampler"], *solver.names) | document)
         return
     report.show_spectrum(spectrum, data)
     say(f"Schedule: {repr(levels).partition('(')[2].removesuffix(')')}")
     say(f"Sampler: {options['sampler'].name}, {solver.process}")
-    say(f"{LOSS_TITLES[solver.loss]}: {value:.6g}")
+    say(f"{LOSS_TITLES[solver.loss]} to the {solver.target}: {value:.6g}")
+    report.show_costs(parts, solver.start)
     ratio = _variance_ratio(spectrum, result)
     if ratio is not None:
         say(f"Variance of the output: {100.0 * ratio:.4g} % of the data's")

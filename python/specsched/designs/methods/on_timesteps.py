@@ -63,8 +63,6 @@ class GridEnds:
             sigma_max=float(self.sigmas[self.highest]),
             sigma_min=0.0 if self.ends_at_zero else float(self.sigmas[self.lowest]),
             sigma_floor=self._floor(options),
-            # The grid itself keeps levels apart.
-            min_ratio=1.0 if options.min_ratio is None else options.min_ratio,
         )
 
     def _floor(self, options: Options) -> Any:
@@ -288,8 +286,12 @@ def minimise(
     ValueError
         No choice of timesteps keeps the least ratio.
     """
+    candidates = list(candidates)
     search = Exchange(problem, grid, objective)
     roundings = [row for sigmas in candidates if (row := search.round(sigmas)) is not None]
+    if not roundings and not problem.ratio_given:  # the grid is too coarse for the least ratio of the default
+        search = Exchange(replace(problem, min_ratio=1.0), grid, objective)
+        roundings = [row for sigmas in candidates if (row := search.round(sigmas)) is not None]
     if not roundings:
         raise ValueError(
             f"min_ratio={problem.min_ratio:g} leaves no choice of {search.count} timesteps between the levels "

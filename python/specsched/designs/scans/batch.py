@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import _core
 from ..._support.checks import FloatArray, read_only
-from ...analysis.losses import loss_of
+from ...analysis.arguments import checked_criterion
 from ...samplers import as_sampler
 from ...schedules import baselines
 from ...schedules.schedule import Schedule
@@ -139,7 +139,9 @@ def _checked(problem: Mapping[str, Any], template: Problem | None) -> Problem:
     if template is None:
         chosen = {name: value for name, value in problem.items() if name in _OPTIONS}
         return make_problem((spectrum,), problem["steps"], Options(**chosen))
-    loss_of(template.loss, spectrum)
+    checked_criterion(
+        spectrum, template.sampler, template.process, template.loss, template.target, template.start
+    )
     return template.with_spectrum(spectrum)
 
 

@@ -214,7 +214,7 @@ def _on_full_spectrum(problem: Problem, outcome: Outcome) -> Outcome:
     """The outcome with its loss on the spectrum as it was given."""
     if outcome.sigmas is None or not _is_large(problem["spectrum"]):
         return outcome
-    choices = {name: problem[name] for name in ("sampler", "process", "loss") if name in problem}
+    choices = {name: problem[name] for name in (*AXES[2:], "target", "start") if name in problem}
     return outcome._replace(loss=evaluate(problem["spectrum"], outcome.sigmas, **choices))
 
 
