@@ -103,7 +103,8 @@ class Trial:
         """Its sampler."""
         return self.samplers[int(np.argmin(self.errors))]
 
-    def _rows(self) -> list[list[str]]:
+    def rows(self) -> list[list[str]]:
+        """The table as text: headings, then the best first."""
         head = [
             "",
             "sampler",
@@ -120,14 +121,15 @@ class Trial:
             rows.append([self.names[k], self.samplers[k].name, str(self.evaluations[k]), *shown])
         return [head, *rows]
 
-    def _foot(self) -> str:
+    def foot(self) -> str:
+        """What it cost."""
         return (
             f"{self.by_start.shape[1]} starts; the converged solution errs by {self.reference_error:.2g} per value; "
             f"{self.calls} network calls in {self.seconds:.1f} s"
         )
 
     def __repr__(self) -> str:
-        rows = self._rows()
+        rows = self.rows()
         widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
         lines = [
             "  ".join(
@@ -136,13 +138,13 @@ class Trial:
             )
             for row in rows
         ]
-        return "\n".join([*(line.rstrip() for line in lines), self._foot()])
+        return "\n".join([*(line.rstrip() for line in lines), self.foot()])
 
     def _repr_html_(self) -> str:
-        head, *rows = self._rows()
+        head, *rows = self.rows()
         top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
         body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-        return f"<table><tr>{top}</tr>{body}</table><p>{escape(self._foot())}</p>"
+        return f"<table><tr>{top}</tr>{body}</table><p>{escape(self.foot())}</p>"
 
 
 def trial(

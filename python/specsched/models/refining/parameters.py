@@ -204,6 +204,10 @@ def parameters_for(
             f"parameters={which!r} needs a solver with coefficients, ss.samplers.Multistep; {point.sampler.name} has "
             "none: use parameters='levels'"
         )
+    if multistep and getattr(point.sampler, "coefficients", None) is None:
+        raise ValueError(
+            f"{point.sampler.name} has no coefficients yet; refine a design: ss.design(..., sampler=...)"
+        )
     sigmas = point.schedule.sigmas
     positive = sigmas[sigmas > 0]
     # Nothing that is refined begins outside its own bounds.

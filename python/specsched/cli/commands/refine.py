@@ -1,0 +1,56 @@
+"""``specsched refine``: a schedule made better on a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...models.refining.refine import refine
+from ..console import print_json, progress_bar, say
+from ..files import Outputs
+from ..model import MODEL_HELP, ModelOptions
+from ..options import parse_sampler
+
+
+def run(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    schedule: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", help="Saved schedule, or a heuristic by name, with --steps.")
+    ],
+    options: ModelOptions,
+    out: Annotated[Path, typer.Option(help="Where to save the refined schedule (.json).")],
+    sampler: Annotated[
+        str, typer.Option(help="Deterministic sampler, with options after a colon.")
+    ] = "dpmpp_2m",
+    steps: Annotated[int | None, typer.Option(help="Number of steps of a heuristic given by name.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Budget in network calls of one sample.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Refine SCHEDULE on MODEL. Ctrl-C keeps the best so far; ask for 24 starts."""
+    outputs = Outputs([schedule])
+    outputs.check("--out", out, (".json",))
+    solver = parse_sampler(sampler)
+    denoiser, noise = options.load(model)
+    levels = options.schedule(schedule, steps, denoiser)
+    with progress_bar() as progress:
+        found = refine(
+            levels,
+            denoiser,
+            noise,
+            sampler=solver,
+            process=options.process,  # type: ignore[arg-type]
+            sigma_floor=options.sigma_floor,
+            max_calls=max_calls,
+            batch_size=options.batch_size,
+            progress=progress,
+        )
+    outputs.add(out, found.schedule.save)
+    outputs.write()
+    if as_json:
+        names = ("error", "heldout_error", "start_error", "candidates", "calls", "success", "message")
+        print_json({"sigmas": list(found.schedule)} | {name: getattr(found, name) for name in names})
+        return
+    say(repr(found))
+    say(f"saved {out}")

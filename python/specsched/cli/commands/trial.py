@@ -1,0 +1,57 @@
+"""``specsched trial``: real errors of schedules on a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...models.trial import trial
+from ..console import print_json, print_table, progress_bar, say
+from ..model import MODEL_HELP, ModelOptions, read_recording
+from ..options import parse_sampler
+
+
+def run(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    schedules: Annotated[
+        list[str],
+        typer.Argument(metavar="SCHEDULE...", help="Saved schedules, or heuristics by name, with --steps."),
+    ],
+    options: ModelOptions,
+    sampler: Annotated[
+        str, typer.Option(help="Deterministic sampler, with options after a colon.")
+    ] = "dpmpp_2m",
+    steps: Annotated[int | None, typer.Option(help="Number of steps of heuristics given by name.")] = None,
+    recording: Annotated[Path | None, typer.Option(help="Saved recording: its predictions beside.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run every SCHEDULE on MODEL: its error against the model's own converged solution."""
+    solver = parse_sampler(sampler)
+    predictions = read_recording(recording)
+    denoiser, noise = options.load(model)
+    tried = {text: options.schedule(text, steps, denoiser) for text in schedules}
+    with progress_bar() as progress:
+        found = trial(
+            tried,
+            denoiser,
+            noise,
+            sampler=solver,
+            process=options.process,  # type: ignore[arg-type]
+            sigma_floor=options.sigma_floor,
+            recording=predictions,
+            batch_size=options.batch_size,
+            progress=progress,
+        )
+    if as_json:
+        rows = {
+            name: {"error": float(found.errors[k]), "standard_error": float(found.standard_errors[k])}
+            | ({"predicted": float(found.predicted[k])} if found.predicted is not None else {})
+            for k, name in enumerate(found.names)
+        }
+        print_json({"schedules": rows, "reference_error": found.reference_error, "calls": found.calls})
+        return
+    head, *table = found.rows()
+    print_table(head, table, left=(0, 1))
+    say(found.foot())

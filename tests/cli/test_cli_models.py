@@ -1,0 +1,68 @@
+"""``specsched record``, ``trial`` and ``refine`` on a model that a file names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_runner import bad, good
+
+import specsched as ss
+
+MODEL = """
+import numpy as np
+import specsched as ss
+
+def model(starts):
+    return ss.models.gaussian([2.0, 0.5, 0.02]), np.random.default_rng(0).standard_normal((starts, 3))
+
+def wrong(starts):
+    return 1
+"""
+ENDS = ("--sigma-max", 20, "--sigma-floor", 0.02)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    path = tmp_path / "toy_model.py"
+    path.write_text(MODEL, encoding="utf-8")
+    return f"{path}:model"
+
+
+def test_record_trial_refine(model: str, tmp_path: Path) -> None:
+    recording, refined = tmp_path / "recording.npz", tmp_path / "refined.json"
+    text = good("record", model, *ENDS, "--out", recording)
+    assert "Recording of 16 starts" in text
+    assert ss.Recording.load(recording).sigma_max == 20.0
+    text = good("refine", model, "edm", *ENDS, "--steps", 6, "--starts", 24, "--out", refined)
+    assert "held-out error" in text
+    assert ss.Schedule.load(refined).steps == 6
+    arguments = ("trial", model, "edm", refined, *ENDS, "--steps", 6, "--recording", recording)
+    assert "predicted" in good(*arguments)
+    found = json.loads(good(*arguments, "--json"))
+    rows = found["schedules"]
+    assert rows[str(refined)]["error"] < rows["edm"]["error"]
+    assert rows["edm"]["predicted"] == pytest.approx(rows["edm"]["error"], rel=0.2)
+
+
+def test_json_of_record_and_refine(model: str, tmp_path: Path) -> None:
+    found = json.loads(good("record", model, *ENDS, "--no-slopes", "--out", tmp_path / "a.npz", "--json"))
+    assert found["calls"] <= 3000
+    options = ("--steps", 5, "--max-calls", 3000, "--out", tmp_path / "a.json", "--json")
+    found = json.loads(good("refine", model, "edm", *ENDS, *options))
+    assert len(found["sigmas"]) == 6
+    assert found["heldout_error"] <= found["start_error"]
+
+
+def test_mistakes(model: str, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "a.npz")
+    assert "give --sigma-max" in bad("record", model, *out)
+    assert "must end in .npz" in bad("record", model, *ENDS, "--out", tmp_path / "a.json")
+    assert "at least 4 starts" in bad("record", model, *ENDS, *out, "--starts", 2)
+    assert "module:function" in bad("record", "toy", *ENDS, *out)
+    assert "there is no file" in bad("record", "nothing.py:model", *ENDS, *out)
+    assert "cannot import 'nothing'" in bad("record", "nothing:model", *ENDS, *out)
+    assert "has no function 'other'" in bad("record", model.replace(":model", ":other"), *ENDS, *out)
+    assert "must return (denoiser, noise)" in bad("record", model.replace(":model", ":wrong"), *ENDS, *out)
+    assert "needs --steps" in bad("trial", model, "edm", *ENDS)
