@@ -82,7 +82,8 @@ def _function(text: str) -> Any:
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {place!r}")
         spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None  # the name ends in .py
+        assert spec is not None  # the name ends in .py
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules.setdefault(path.stem, module)  # other processes and pickles look it up there
         spec.loader.exec_module(module)
