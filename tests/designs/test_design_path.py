@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched.designs.path import resampled
+from specsched.schedules.resampling import resampled
 from specsched.testing import paper_case, power_law
 
 SPECTRUM = paper_case().spectrum

@@ -270,3 +270,21 @@ def test_files_that_are_no_schedules(tmp_path: Path, content: bytes) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Schedule.load(tmp_path / "none.json")
+
+
+def test_resampled_keeps_curve_ends_and_memory() -> None:
+    schedule = Schedule([100.0, 10.0, 1.0, 0.0], name="x", made_for={"process": "ve", "timesteps": [9, 5, 0]})
+    finer = schedule.resampled(5)
+    np.testing.assert_allclose(finer.sigmas, [100.0, 10**1.5, 10.0, 10**0.5, 1.0, 0.0], rtol=1e-14)
+    assert finer.name == "x"
+    assert dict(finer.made_for) == {"process": "ve", "resampled_from": 3}
+    assert schedule.resampled(3) == schedule
+    assert schedule.resampled(2).sigmas.tolist() == [100.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match="3 steps from 100 to 0 cannot be resampled to 1"):
+        schedule.resampled(1)
+    with pytest.raises(ValueError, match="1 steps from 1 to 0 cannot be resampled to 2"):
+        Schedule([1.0, 0.0]).resampled(2)
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        schedule.resampled(0)
+    with pytest.raises(TypeError, match="steps must be an integer, got float"):
+        schedule.resampled(2.5)  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .commands import baselines, compare, demo, design, evaluate, record, refine, spectrum, trial
+from .commands import compare, demo, design, evaluate, record, refine, spectrum, trial
+from .commands.heuristics import baselines, shift
 from .errors import OneLineErrors
 from .options import expanded
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if shutil.get_terminal_size().columns >= 80 else None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (design, evaluate, compare, spectrum, baselines, record, trial, refine, demo):
+for _module in (design, evaluate, compare, shift, spectrum, baselines, record, trial, refine, demo):
     app.command(_module.__name__.rpartition(".")[2])(expanded(_module.run))
 
 

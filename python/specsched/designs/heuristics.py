@@ -16,7 +16,7 @@ from ..samplers import as_sampler
 from ..schedules.families import FAMILIES, GRID, Space, shown
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
-from .problem import denoiser_error_for
+from .problem import DEFAULT_SIGMA_MAX, denoiser_error_for
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def best_member(
     steps: int,
     *,
     family: str,
-    sigma_max: float,
+    sigma_max: float | None = None,
     sigma_min: float = 0.0,
     sigma_floor: float | None = None,
     sampler: Any = "ddim",
@@ -75,7 +75,7 @@ def best_member(
     family : str
         A key of `FAMILIES`.
     sigma_max, sigma_min, sigma_floor : float
-        End levels, as for `specsched.baselines`.
+        End levels, as for `specsched.baselines`; `sigma_max` by default that of `specsched.design`.
     sampler, process, loss, target, start, threads
         As for `specsched.evaluate`.
     denoiser_error : float, optional
@@ -97,11 +97,19 @@ def best_member(
     >>> from specsched import best_member
     >>> best_member(ss.Spectrum([0.25]), 10, family="kl_optimal", sigma_max=80.0, sigma_min=0.01)
     Member(kl_optimal: eigenvalue=0.25; loss ...)
+
+    The shift of a flow model's schedule; mu is its logarithm:
+
+    >>> latents = ss.Spectrum([9.0, 1.0, 0.1], weights=[1, 10, 100])
+    >>> best = best_member(latents, 20, family="flow_shift", process="flow")
+    >>> 0.05 <= best.parameters["shift"] <= 50.0
+    True
     """
     space = Space(checks.lookup("family", family, FAMILIES))
     full = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
     nodes = full.compress() if full.eigenvalues.size > 256 else full
-    ends = {"sigma_max": sigma_max, "sigma_min": sigma_min, "sigma_floor": sigma_floor}
+    top = checks.lookup("process", process, DEFAULT_SIGMA_MAX) if sigma_max is None else sigma_max
+    ends = {"sigma_max": top, "sigma_min": sigma_min, "sigma_floor": sigma_floor}
     options: dict[str, Any] = {
         "sampler": sampler,
         "process": process,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import numpy as np
-
 from .._support import checks
-from .._support.checks import FloatArray
+from ..schedules.resampling import resampled
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
 from .problem import Options, Outcome
@@ -128,29 +126,6 @@ def _warm(count: int, outcomes: dict[int, Outcome]) -> list[Schedule]:
     neighbours = [(other, outcomes[other].sigmas) for other in (below, above) if other is not None]
     found = [(other, resampled(levels, count)) for other, levels in neighbours]
     return [Schedule(levels, name=f"from {other} steps") for other, levels in found if levels is not None]
-
-
-def resampled(sigmas: FloatArray, steps: int) -> FloatArray | None:
-    """Levels of another number of steps along the same curve of log(sigma) over the index; the ends stay.
-
-    None where there is no curve: two positive levels are needed, and two are to be made.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from specsched.designs.path import resampled
-    >>> resampled(np.array([100.0, 10.0, 1.0, 0.0]), 5).round(3).tolist()
-    [100.0, 31.623, 10.0, 3.162, 1.0, 0.0]
-    """
-    tail = sigmas[sigmas == 0.0]
-    positive = sigmas[: sigmas.size - tail.size]
-    count = steps + 1 - tail.size
-    if positive.size < 2 or count < 2:
-        return None
-    place = np.linspace(0.0, positive.size - 1.0, count)
-    levels = np.exp(np.interp(place, np.arange(positive.size), np.log(positive)))
-    levels[[0, -1]] = positive[[0, -1]]
-    return np.concatenate([levels, tail]) if (np.diff(levels) < 0).all() else None
 
 
 def _counts(steps: Iterable[int]) -> list[int]:

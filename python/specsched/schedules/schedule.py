@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.files import write_whole
-from . import saved, training_grid
+from . import resampling, saved, training_grid
 from .export import comfyui, diffusers, k_diffusion
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -202,6 +202,32 @@ class Schedule:
         schedule = self.renamed(self._name)
         schedule._made_for = MappingProxyType(saved.plain(made_for))
         return schedule
+
+    def resampled(self, steps: int) -> Schedule:
+        """The same curve of log(sigma) over the index at another number of steps; the ends stay.
+
+        Quick, and close to a design for so many steps; `specsched.design_path` designs each of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `steps` is no integer >= 1, or fewer than two positive levels are there or would be left.
+
+        Examples
+        --------
+        >>> from specsched import Schedule
+        >>> Schedule([100.0, 10.0, 1.0, 0.0]).resampled(5).sigmas.round(3).tolist()
+        [100.0, 31.623, 10.0, 3.162, 1.0, 0.0]
+        """
+        count = checks.integer("steps", steps, minimum=1, maximum=100_000)
+        levels = self._sigmas if count == self.steps else resampling.resampled(self._sigmas, count)
+        if levels is None:
+            raise ValueError(
+                f"{self.steps} steps from {self[0]:g} to {self[-1]:g} cannot be resampled to {count}: there is no "
+                "curve without two positive levels on either side"
+            )
+        facts = {key: value for key, value in self._made_for.items() if key != "timesteps"}
+        return Schedule(levels, name=self._name, made_for={**facts, "resampled_from": self.steps})
 
     # -- as a sequence of levels -----------------------------------------------------------------------------
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..._support import checks
-from ...schedules import baselines
-from ...schedules.schedule import Schedule
-from .. import report
-from ..console import print_json, print_table, say, width
-from ..options import EndOptions
+from ...._support import checks
+from ....schedules import baselines
+from ....schedules.schedule import Schedule
+from ... import report
+from ...console import print_json, print_table, say, width
+from ...options import EndOptions
 
 _SHARED = ("sigma_max", "sigma_min", "sigma_floor")
 
