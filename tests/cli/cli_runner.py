@@ -27,11 +27,11 @@ def good(*arguments: object, columns: int | None = None) -> str:
 
 
 def bad(*arguments: object) -> str:
-    """The one line of an error."""
+    """The one line of an error, notes of what was chosen before it left out."""
     result = run(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-    lines = result.stderr.splitlines()
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: ")
     return str(lines[0])

@@ -138,6 +138,13 @@ def test_images_and_sound(tmp_path: Path) -> None:
     assert "dim 32" in text
     assert ss.Spectrum.load(out).dim == 32
     assert (tmp_path / "spectrum.pdf").read_bytes().startswith(b"%PDF")
+    result = run("spectrum", folder, "--json")
+    assert json.loads(result.stdout)["dim"] == 8 * 8 * 3
+    first, second = result.stderr.splitlines()
+    assert first.startswith("note: images differ in size")
+    assert first.endswith("size=8, their shortest side, and fit='cover' are used")
+    assert second.startswith("note: 3 images in 192 dimensions are too few")
+    assert "estimator='stationary' is used" in second
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, np.sin(np.arange(4000) * 0.1), 8000)
     document = json.loads(good("spectrum", wave, "--window", 64, "--hop", 32, "--json"))

@@ -71,6 +71,20 @@ def test_patches_are_all_tiles(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples[4], pixels[4:8, 4:8], atol=1e-4)
 
 
+def test_images_that_differ_in_size_cover_the_shortest_side(tmp_path: Path) -> None:
+    files = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"]
+    for file, size in zip(files, [(9, 12), (7, 20), (30, 8)], strict=True):
+        picture(file, *size)
+    with pytest.warns(
+        UserWarning, match=r"'.*a\.png' is 9 x 12, '.*b\.png' 7 x 20\): size=7, .*fit='cover' are"
+    ):
+        chosen = samples_of(files)
+    np.testing.assert_array_equal(chosen, samples_of(files, size=7, fit="cover"))
+    with pytest.warns(UserWarning, match="size=7, their shortest side, and fit='patches' are used"):
+        tiles = samples_of(files, fit="patches")
+    assert len(tiles) == 1 + 2 + 4
+
+
 @pytest.mark.parametrize("fit", ["resize", "cover"])
 def test_resizing_keeps_the_mean_of_a_flat_picture(tmp_path: Path, fit: str) -> None:
     Image.new("RGB", (31, 17), (10, 20, 30)).save(tmp_path / "flat.png")
@@ -96,15 +110,6 @@ def test_limit_spreads_and_small_batches(tmp_path: Path, monkeypatch: pytest.Mon
     assert [len(batch) for batch in image_batches(files)] == [2, 2, 1]
     samples = samples_of(files, limit=3, value_range=(0, 255))
     np.testing.assert_allclose(samples[:, 0, 0, 0], [0, 2, 4], atol=1e-4)
-
-
-def test_mixed_sizes_name_both_files(tmp_path: Path) -> None:
-    files = [tmp_path / "a.png", tmp_path / "b.png"]
-    picture(files[0], 4, 6)
-    picture(files[1], 5, 6)
-    with pytest.raises(ValueError, match=r"a\.png' is 4 x 6, .*b\.png' is 5 x 6; pass size="):
-        image_batches(files)
-    assert samples_of(files, size=4).shape == (2, 4, 4, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n and then nothing"])

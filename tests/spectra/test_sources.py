@@ -30,8 +30,13 @@ def test_folder_of_images(tmp_path: Path) -> None:
     pixels = write_images(tmp_path / "photos" / "class a")
     (tmp_path / "photos" / "notes.txt").write_text("not an image")
     values = pixels / 127.5 - 1
-    spectrum = load_spectrum(tmp_path / "photos")
-    np.testing.assert_allclose(spectrum.eigenvalues, Spectrum.from_samples(values).eigenvalues, atol=1e-5)
+    with pytest.warns(UserWarning, match=r"6 samples in 48 dimensions .* use Spectrum\.from_stationary"):
+        spectrum = load_spectrum(tmp_path / "photos", estimator="samples")
+    with pytest.warns(UserWarning, match="6 samples in 48 dimensions"):
+        np.testing.assert_allclose(spectrum.eigenvalues, Spectrum.from_samples(values).eigenvalues, atol=1e-5)
+    with pytest.warns(UserWarning, match="6 images in 48 dimensions .* estimator='stationary' is used"):
+        chosen = load_spectrum(tmp_path / "photos")
+    assert chosen == load_spectrum(tmp_path / "photos", estimator="stationary")
     fourier = load_spectrum(tmp_path / "photos", estimator="stationary", value_range=(0, 2))
     expected = Spectrum.from_stationary(values + 1, channel_axis=-1)
     np.testing.assert_allclose(fourier.eigenvalues, expected.eigenvalues, atol=1e-5)
@@ -43,7 +48,8 @@ def test_folder_of_images(tmp_path: Path) -> None:
 
 def test_single_files(tmp_path: Path) -> None:
     write_images(tmp_path, count=1, size=16)
-    assert load_spectrum(tmp_path / "0.png", size=4, fit="patches").dim == 48
+    with pytest.warns(UserWarning, match="16 images in 48 dimensions"):
+        assert load_spectrum(tmp_path / "0.png", size=4, fit="patches").dim == 48
     soundfile.write(tmp_path / "a.wav", RNG.uniform(-0.5, 0.5, 4000), 8000)
     assert load_spectrum(tmp_path / "a.wav", window=32, hop=16).dim == 32
 
@@ -55,7 +61,8 @@ def test_folder_of_sounds(tmp_path: Path) -> None:
     spectrum = load_spectrum(tmp_path, window=32, estimator="stationary")
     expected = Spectrum.from_stationary(values.reshape(-1, 32))
     np.testing.assert_allclose(spectrum.eigenvalues, expected.eigenvalues, rtol=1e-4)
-    assert len(load_spectrum(tmp_path, window=32, limit=20).eigenvalues) == 20
+    with pytest.warns(UserWarning, match="20 samples in 32 dimensions"):
+        assert len(load_spectrum(tmp_path, window=32, limit=20).eigenvalues) == 20
 
 
 def test_arrays(tmp_path: Path) -> None:
@@ -111,7 +118,7 @@ def test_saved_spectra(tmp_path: Path, name: str) -> None:
 def test_progress_knows_the_total(tmp_path: Path) -> None:
     write_images(tmp_path)
     calls: list[Any] = []
-    load_spectrum(tmp_path, progress=lambda *state: calls.append(state))
+    load_spectrum(tmp_path, estimator="stationary", progress=lambda *state: calls.append(state))
     assert (6, 6, "samples") in calls
 
 

@@ -13,6 +13,9 @@ from spectrum_samples import RNG, START, correlated, in_batches, moments_of
 
 from specsched import Spectrum
 
+# Few samples are what many of these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore:.* samples in .* dimensions leave")
+
 
 @pytest.fixture(autouse=True)
 def _same_numbers() -> None:
@@ -81,7 +84,8 @@ def test_fewer_samples_than_dimensions() -> None:
     samples = correlated(10, 50)
     values, power = moments_of(samples)
     for data in (samples, in_batches(samples, [4, 6]), samples.reshape(10, 5, 10)):
-        spectrum = Spectrum.from_samples(data)
+        with pytest.warns(UserWarning, match=r"^10 samples in 50 dimensions .*from_stationary"):
+            spectrum = Spectrum.from_samples(data)
         np.testing.assert_allclose(spectrum.eigenvalues[:-1], values[:9], rtol=1e-10)
         np.testing.assert_allclose(spectrum.mean_power[:-1], power[:9], rtol=1e-7)
         assert spectrum.eigenvalues[-1] == 0

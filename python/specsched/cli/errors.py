@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from .._support.notices import Notice
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -32,7 +35,9 @@ class OneLineErrors(TyperGroup):
         """Run the program and end the process with its exit code."""
         try:
             extra["standalone_mode"] = False
-            code = super().main(args, prog_name, **extra)
+            with warnings.catch_warnings():
+                _show_notices()
+                code = super().main(args, prog_name, **extra)
             sys.stdout.flush()
         except typer.Exit as end:
             code = end.exit_code
@@ -49,6 +54,20 @@ class OneLineErrors(TyperGroup):
                 raise
             code = _usage(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_notices() -> None:
+    """What the library chose for the user becomes a line on standard error; other warnings stay as they are."""
+    warnings.simplefilter("always", Notice)
+    others = warnings.showwarning
+
+    def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
+        if issubclass(category, Notice):
+            sys.stderr.write(f"note: {_joined(str(message))}\n")
+        else:
+            others(message, category, *place, **more)
+
+    warnings.showwarning = show
 
 
 def _usage(error: Any) -> int:

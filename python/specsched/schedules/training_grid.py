@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._support import checks
 from .._support.checks import FloatArray
+from .._support.notices import tell
 
 
 class TrainingGrid:
@@ -115,11 +115,7 @@ def snapped(levels: FloatArray, low: float, high: float, *, fine: NDArray[np.boo
         if fine[k] or not rounds_to(float(levels[k]), end) or (np.diff(trial) >= 0).any():
             continue
         moved = trial
-        warnings.warn(
-            f"sigmas[{k}] = {levels[k]:g} is taken for the model's {which} level {end:.6g}",
-            UserWarning,
-            stacklevel=2,
-        )
+        tell(f"sigmas[{k}] = {levels[k]:g} is taken for the model's {which} level {end:.6g}")
     return moved
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._support import checks
 from .._support.checks import FloatArray
+from .._support.notices import tell
 from .._support.progress import Meter
 from . import batches
 
@@ -67,6 +68,12 @@ def of_samples(
         keep_mean = not (isinstance(mean, str) and mean == "drop")
         moments = state.moments(ddof, keep_mean)
         meter.add()
+    dimensions = round(float(moments[1].sum()))
+    if state.count < dimensions:
+        tell(
+            f"{state.count} samples in {dimensions} dimensions leave most of the full covariance unknown (zero here): "
+            "use Spectrum.from_stationary (estimator='stationary') for images and signals, or more samples"
+        )
     return moments
 
 

@@ -94,6 +94,11 @@ class FromData:
             If the samples are not real, too few (a single sample has no covariance), of unequal shapes, or
             hold a NaN or infinity (the message gives its index).
 
+        Warns
+        -----
+        UserWarning
+            There are fewer samples than dimensions, so that directions without a sample have the variance 0.
+
         Notes
         -----
         Memory: one d x d matrix in double precision and its eigenvectors, plus one block.  While there are

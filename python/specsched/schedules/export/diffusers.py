@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..._support import checks
 from ..._support.checks import FloatArray
+from ..._support.notices import tell
 from ..._support.precision import single_precision
 from ..training_grid import TrainingGrid, rounds_to, snapped
 
@@ -115,9 +115,7 @@ def _require_last(sigmas: FloatArray, scheduler: object, last: float, why: str) 
     if abs(level - last) <= 1e-3 * last:
         return
     if last > 0 and rounds_to(level, last):
-        warnings.warn(
-            f"the last level {level:g} is taken for the model's {last:.6g}", UserWarning, stacklevel=2
-        )
+        tell(f"the last level {level:g} is taken for the model's {last:.6g}")
     else:
         advice = f"sigma_min={last:g}" if last > 0 else "sigma_min=0"
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._support import checks
+from ..._support.notices import tell
 from ..batches import Batches, pick
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
@@ -34,7 +35,7 @@ def image_batches(
     files: Sequence[Path],
     *,
     size: object = None,
-    fit: str = "crop",
+    fit: str | None = None,
     color: str | None = None,
     value_range: object = (-1.0, 1.0),
     limit: int | None = None,
@@ -46,10 +47,12 @@ def image_batches(
     files : sequence of Path
         Image files.
     size : int or (height, width), optional
-        Size of a sample in pixels; needed where the images differ in size.
+        Size of a sample in pixels. Default: that of the images; where they differ, a square as wide as the
+        shortest side of any.
     fit : {"crop", "resize", "cover", "patches"}
         How an image becomes a sample of that size: its centre; the whole image resized, proportions not kept;
-        resized to cover the size, then the centre; or all tiles of that size, several samples per image.
+        resized to cover the size, then the centre; or all tiles of that size, several samples per image. Default:
+        "crop"; "cover" for images that differ in size, with no `size` given.
     color : {"rgb", "gray"}, optional
         Default: gray if every image is gray.  Transparency is ignored.
     value_range : (float, float)
@@ -67,21 +70,28 @@ def image_batches(
     OSError
         If a file cannot be read as an image; the message names it.
     ValueError
-        If there is no file, sizes differ without an instruction, or an image is smaller than the size.
+        If there is no file, or an image is smaller than the size.
     ImportError
         If Pillow is missing.
+
+    Warns
+    -----
+    UserWarning
+        The images differ in size, and a size was chosen.
     """
     if not files:
         raise ValueError("files must hold at least one image")
-    cut: Callable[[Any, Size], Iterator[Any]] = checks.lookup("fit", fit, FITS)
+    if fit is not None:
+        checks.lookup("fit", fit, FITS)
     target = None if size is None else _size(size)
     low, high = value_bounds(value_range)
     if color is not None:
         checks.lookup("color", color, {"rgb": 3, "gray": 1})
     entries = [_header(path) for path in files]
     if target is None:
-        target = _common_size(entries)
-        cut = _crop
+        target, fit = _common_size(entries, fit)
+    fit = fit or "crop"
+    cut = FITS[fit]
     for entry in entries:
         _check_large_enough(entry, target, fit)
     gray = all(entry.gray for entry in entries) if color is None else color == "gray"
@@ -202,16 +212,19 @@ def _pillow() -> Any:
     return Image
 
 
-def _common_size(entries: Sequence[_Entry]) -> Size:
+def _common_size(entries: Sequence[_Entry], fit: str | None) -> tuple[Size, str | None]:
+    """The images' own size; where they differ, a square that each of them can cover without being enlarged."""
     first = entries[0]
-    for entry in entries[1:]:
-        if entry.size != first.size:
-            raise ValueError(
-                f"images differ in size: {str(first.path)!r} is {_show(first.size)}, "
-                f"{str(entry.path)!r} is {_show(entry.size)}; "
-                f"pass size=, and fit='crop', 'resize', 'cover' or 'patches'"
-            )
-    return first.size
+    other = next((entry for entry in entries if entry.size != first.size), None)
+    if other is None:
+        return first.size, "crop"
+    side = min(min(entry.size) for entry in entries)
+    fit = fit or "cover"
+    tell(
+        f"images differ in size ({str(first.path)!r} is {_show(first.size)}, {str(other.path)!r} {_show(other.size)}): "
+        f"size={side}, their shortest side, and fit={fit!r} are used"
+    )
+    return (side, side), fit
 
 
 def _check_large_enough(entry: _Entry, size: Size, fit: str) -> None:

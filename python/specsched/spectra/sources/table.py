@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..._support import checks
+from ..._support.notices import tell
 from .. import saved
 from ..batches import Batches
 from ..spectrum import Spectrum
@@ -42,12 +44,16 @@ class Source:
         (path, options) -> a Spectrum, or samples with the axis of their channels.
     options : frozenset of str
         Options of `load_spectrum` that apply.
+    pictures : bool
+        Whether samples are images, whose statistics are much the same at every position: where they are fewer than
+        their dimensions, the shift-invariant estimate is the default.
     """
 
     title: str
     matches: Callable[[Path], bool]
     read: Callable[[Path, Options], Spectrum | Data]
     options: frozenset[str]
+    pictures: bool = False
 
 
 def load_spectrum(
@@ -76,7 +82,8 @@ def load_spectrum(
         array in .npy or .npz (samples, a covariance, or eigenvalues); a saved spectrum in .json or .npz; or
         the name of a demo: "photographs", "digits", "sound".
     estimator : {"samples", "stationary"}, optional
-        Full covariance (default), or shift-invariant; see `Spectrum.from_samples` and `from_stationary`.
+        Full covariance, or shift-invariant; see `Spectrum.from_samples` and `from_stationary`. Default: "samples";
+        "stationary" for images that are fewer than their dimensions.
     channels : {"joint", "separate"}, optional
         For estimator="stationary": see `Spectrum.from_stationary`.
     size, fit, color, value_range
@@ -110,6 +117,12 @@ def load_spectrum(
     ImportError
         If a package for this kind of source is missing; the message says how to install it.
 
+    Warns
+    -----
+    UserWarning
+        Which estimator was chosen for few images, which size for images that differ in size, or that there are
+        fewer samples than dimensions.
+
     Examples
     --------
     >>> from specsched.sources import load_spectrum
@@ -130,8 +143,9 @@ def load_spectrum(
     }
     given = {name: value for name, value in options.items() if value is not None}
     estimators = {"samples": "samples", "stationary": "stationary"}
-    method = checks.lookup("estimator", estimator or "samples", estimators)
-    if channels is not None and method != "stationary":
+    if estimator is not None:
+        checks.lookup("estimator", estimator, estimators)
+    if channels is not None and estimator == "samples":
         raise ValueError("channels applies to estimator='stationary' only")
     row, path = _find(source)
     for name in given:
@@ -144,11 +158,31 @@ def load_spectrum(
             raise ValueError(f"estimator does not apply: {os.fspath(source)!r} already holds a spectrum")
         return data
     samples, axis = data
+    method = estimator or _estimator(row, samples)
+    if channels is not None and method != "stationary":
+        raise ValueError("channels applies to estimator='stationary' only")
     if method == "samples":
         return Spectrum.from_samples(samples, progress=progress)
     return Spectrum.from_stationary(
         samples, channel_axis=axis, channels=channels or "joint", progress=progress
     )
+
+
+def _estimator(row: Source, samples: Any) -> str:
+    """The default: shift-invariant for images that are too few for the full covariance, and said so."""
+    if not row.pictures:
+        return "samples"
+    count, shape = (
+        (samples.count, samples.shape) if isinstance(samples, Batches) else (len(samples), samples.shape[1:])
+    )
+    dimensions = math.prod(shape)
+    if not 2 <= count < dimensions:
+        return "samples"
+    tell(
+        f"{count} images in {dimensions} dimensions are too few for the full covariance: estimator='stationary' is "
+        "used; estimator='samples' asks for the other"
+    )
+    return "stationary"
 
 
 def _find(source: str | os.PathLike[str]) -> tuple[Source, Path]:
@@ -288,14 +322,14 @@ def _demo_sound(path: Path, options: Options) -> Data:
 
 
 SOURCES: tuple[Source, ...] = (
-    Source("images", lambda path: bool(_files(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS),
+    Source("images", lambda path: bool(_files(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS, True),
     Source("sounds", lambda path: bool(_files(path, audio.SUFFIXES)), _read_audio, _AUDIO_OPTIONS),
     Source("arrays (.npy, .npz)", _is_array, _read_array, _ARRAY_OPTIONS),
     Source("a saved spectrum (.json, .npz)", _is_saved, _read_saved, frozenset()),
 )
 DEMOS: dict[str, Source] = {
     "photographs": Source(
-        "demo photographs", lambda path: False, _demo_photographs, frozenset({"size", "color"})
+        "demo photographs", lambda path: False, _demo_photographs, frozenset({"size", "color"}), True
     ),
     "digits": Source("demo digits", lambda path: False, _demo_digits, frozenset()),
     "sound": Source("demo sound", lambda path: False, _demo_sound, frozenset({"window"})),
