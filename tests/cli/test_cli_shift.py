@@ -14,7 +14,7 @@ import specsched as ss
 
 
 def test_best_shift_beats_every_other_one(data: Path) -> None:
-    text = good("shift", data, "--steps", "4,9", "--sampler", "heun", "--json")
+    text = good("shift", data, "--steps", "4,9", "--json")
     document = json.loads(text)
     assert document["process"] == "flow"
     for steps in (4, 9):
@@ -23,13 +23,13 @@ def test_best_shift_beats_every_other_one(data: Path) -> None:
 
         def loss(shift: float, steps: int = steps) -> float:
             levels = ss.baselines.flow_shift(steps, sigma_max=999.0, sigma_min=0.0, shift=shift)
-            return ss.evaluate(SPECTRUM, levels, sampler="heun", process="flow")
+            return ss.evaluate(SPECTRUM, levels, process="flow")
 
         assert found["value"] == pytest.approx(loss(found["shift"]), rel=1e-9)
         assert found["value"] <= min(map(loss, np.geomspace(0.1, 20.0, 60))) * (1 + 1e-9)
         assert found["others"]["shift=3"] == pytest.approx(loss(3.0), rel=1e-12)
         assert found["designed"] <= found["value"] * (1 + 1e-9)
-        again = ss.best_member(SPECTRUM, steps, family="flow_shift", process="flow", sampler="heun")
+        again = ss.best_member(SPECTRUM, steps, family="flow_shift", process="flow")
         assert again.parameters["shift"] == found["shift"]
 
 

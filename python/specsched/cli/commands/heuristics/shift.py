@@ -63,7 +63,7 @@ def run(
         with working(f"searching the shift for {count} steps"):
             rows[count] = _row(spectrum, count, ends[count], problem)
     if as_json:
-        names = report.problem_document(problem["sampler"], "flow", loss)
+        names = report.problem_document(problem["sampler"], *solver.names)
         print_json({**names, "data": report.spectrum_document(spectrum), "shifts": _document(rows)})
         return
     report.show_spectrum(spectrum, data)
