@@ -355,8 +355,6 @@ def test_the_documented_commands_exist() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     block = page.partition("```sh\n")[2].partition("```")[0]
     commands = [line.split() for line in block.replace("\\\n", " ").splitlines()]
-    commands = [line.split() for line in block.replace("\
-", " ").splitlines()]
     assert len(commands) == 10
     for words in commands:
         known = good(words[1], "--help", columns=200)
