@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._support import checks
+from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
+from ..samplers import Sampler
+from ..schedules.schedule import Schedule
+from ..spectra.spectrum import Spectrum
 from .arguments import checked, checked_criterion, checked_threads
 
 
@@ -177,17 +180,40 @@ def costs(
     >>> found.ends_dominate, found.total > found.schedule
     (True, True)
     """
-    data, levels, solver, core = checked(spectrum, schedule, sampler, 0.0)
-    criterion = checked_criterion(data, solver, process, loss, "data", start)
-    count = checked_threads(threads)
-    total = _finite(_core.evaluate(*data._in_panels(), levels.sigmas, core, criterion, count), loss)
-    if core.check_limit():
-        return Costs(None, None, total)
-    first, last = float(levels.sigmas[0]), float(levels.sigmas[-1])
-    ends = _core.ends_cost(data.eigenvalues, data.weights, data.mean_power, core, criterion, first, last)
-    limit = checked_criterion(data, solver, process, loss, "limit", start)
-    mine = _core.evaluate(*data._in_panels(), levels.sigmas, core, limit, count)
-    return Costs(_finite(mine, loss), _finite(ends, loss), total)
+    data, levels, solver, _ = checked(spectrum, schedule, sampler, 0.0)
+    checked_criterion(data, solver, process, loss, "data", start)
+    return costs_of(data, levels, solver, (process, loss, start), checked_threads(threads))
+
+
+def costs_of(
+    data: Spectrum,
+    levels: Schedule,
+    solver: Sampler,
+    judged: tuple[str, str, str],
+    threads: int,
+    known: dict[str, float] | None = None,
+) -> Costs:
+    """The same for arguments that have been checked: process, loss and start; distances by target as far as known."""
+    process, loss, start = judged
+    distances = dict(known or {})
+    limited = not solver.core.check_limit()
+    for target in ("data", "limit") if limited else ("data",):
+        if target not in distances:
+            criterion = codes.criterion(process, loss, target, start)
+            value = _core.evaluate(*data._in_panels(), levels.sigmas, solver.core, criterion, threads)
+            distances[target] = _finite(value, loss)
+    if not limited:
+        return Costs(None, None, distances["data"])
+    ends = _core.ends_cost(
+        data.eigenvalues,
+        data.weights,
+        data.mean_power,
+        solver.core,
+        codes.criterion(process, loss, "data", start),
+        float(levels.sigmas[0]),
+        float(levels.sigmas[-1]),
+    )
+    return Costs(distances["limit"], _finite(ends, loss), distances["data"])
 
 
 def _finite(value: float, loss: str) -> float:

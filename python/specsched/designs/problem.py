@@ -14,7 +14,7 @@ from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
 from ..analysis.arguments import LARGEST_DENOISER_ERROR, checked_criterion
-from ..analysis.losses import Costs, costs, evaluate
+from ..analysis.losses import Costs, costs_of, evaluate
 from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
@@ -138,20 +138,25 @@ class Problem:
 
     def loss_of(self, spectrum: Spectrum, schedule: Schedule) -> float:
         """What is reported: loss on a full spectrum with the exact denoiser."""
-        return evaluate(spectrum, schedule, target=self.target, **self._choices(spectrum))
+        return evaluate(
+            spectrum,
+            schedule,
+            sampler=self.sampler,
+            process=self.process,
+            loss=self.loss,
+            target=self.target,
+            start=self.start,
+            threads=self._threads_for(spectrum),
+        )
 
-    def costs_of(self, spectrum: Spectrum, schedule: Schedule) -> Costs:
-        """What schedule and ends cost, with the exact denoiser."""
-        return costs(spectrum, schedule, **self._choices(spectrum))
+    def costs_of(self, schedule: Schedule, known: float | None = None) -> Costs:
+        """What schedule and ends cost on all spectra together; `known` is what `loss_of` says of the schedule."""
+        distances: dict[str, float] = {} if known is None else {self.target: known}
+        judged = (self.process, self.loss, self.start)
+        return costs_of(self.full, schedule, self.sampler, judged, self._threads_for(self.full), distances)
 
-    def _choices(self, spectrum: Spectrum) -> dict[str, Any]:
-        return {
-            "sampler": self.sampler,
-            "process": self.process,
-            "loss": self.loss,
-            "start": self.start,
-            "threads": self.threads if len(spectrum) * self.steps > SERIAL_WORK else 1,
-        }
+    def _threads_for(self, spectrum: Spectrum) -> int:
+        return self.threads if len(spectrum) * self.steps > SERIAL_WORK else 1
 
     @property
     def criterion(self) -> _core.Criterion:
