@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 import operator
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,6 +49,16 @@ def integer(name: str, value: object, *, minimum: int | None = None, maximum: in
     if maximum is not None and number > maximum:
         raise ValueError(f"{name} must be at most {maximum}, got {number}")
     return number
+
+
+def path(name: str, value: object) -> str:
+    """A path as a string, as the system takes it."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a string or a path, got {type(value).__name__}")
+    text = os.fsdecode(value)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must be a path, got {text!r}")
+    return text
 
 
 def indices(name: str, values: object) -> tuple[int, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
+
+from .._support.files import Staged
 
 
 class Outputs:
@@ -17,7 +18,7 @@ class Outputs:
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
         self._inputs = [Path(path) for path in inputs]
-        self._targets: dict[Path, Callable[[Path], object] | None] = {}
+        self._targets: dict[Path, tuple[Path, Callable[[Path], object]] | None] = {}
 
     def check(self, option: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
         """Raise where a file could not be written to `path`."""
@@ -50,23 +51,20 @@ class Outputs:
     def add(self, path: Path | None, save: Callable[[Path], object]) -> None:
         """`save(path)` writes the file."""
         if path is not None:
-            self._targets[path.resolve()] = save
+            self._targets[path.resolve()] = (path, save)
 
     def write(self) -> None:
         """Write everything that was added."""
-        ready: dict[Path, Path] = {}
+        ready: list[Staged] = []
         try:
-            for target, save in self._targets.items():
-                if save is not None:
-                    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-                    ready[target] = beside
-                    save(beside)
-            for target, beside in ready.items():
-                os.replace(beside, target)
+            for path, save in filter(None, self._targets.values()):
+                ready.append(Staged(path))
+                save(ready[-1].beside)
+            for file in ready:
+                file.commit()
         finally:
-            for beside in ready.values():
-                with suppress(FileNotFoundError):
-                    beside.unlink()
+            for file in ready:
+                file.discard()
 
 
 def _same(path: Path, other: Path) -> bool:

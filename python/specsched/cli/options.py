@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import numpy as np
 import typer
 
-from .._support import checks, codes
+from .._support import checks, codes, reading
 from .._support.checks import FloatArray
 from ..designs.problem import DEFAULT_SIGMA_MAX
 from ..designs.task import METHODS
@@ -210,8 +210,8 @@ def read_numbers(path: Path, what: str, kinds: str = ".npy or .txt") -> FloatArr
     suffix = path.suffix.lower()
     if suffix == ".npy":
         try:
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-        except (ValueError, EOFError, TypeError) as error:
+            return checks.real_array(what, reading.map_array(path))
+        except TypeError as error:
             raise ValueError(f"{str(path)!r} is not an array of numbers: {error}") from None
     if suffix != ".txt":
         raise ValueError(f"{what} must be a {kinds} file, got {str(path)!r}")

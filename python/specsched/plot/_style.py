@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .._support.files import staged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,14 +48,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 150)
     b'PNG'
     """
     check_ending(path)
-    target = Path(os.path.abspath(os.fspath(path)))
-    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    try:
-        figure.savefig(beside, dpi=dpi)
-        os.replace(beside, target)
-    finally:
-        with suppress(FileNotFoundError):
-            beside.unlink()
+    # The ending, not the name of the file beside it, says what is written: links may have another one.
+    kind = Path(path).suffix.lower().removeprefix(".")
+    with staged(path) as beside:
+        figure.savefig(beside, dpi=dpi, format=kind)
 
 
 def check_ending(path: str | os.PathLike[str]) -> None:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from .._support import checks, reading
+
 FORMAT = "specsched.Schedule"
 PLAIN, WITH_MADE_FOR = 1, 2
 """Versions of the file: levels and a name only, and with what the schedule was made for."""
@@ -38,17 +40,8 @@ def text_of(sigmas: list[float], name: str, made_for: Mapping[str, Any]) -> str:
 
 def read(path: str | os.PathLike[str]) -> Saved:
     """The entries of a saved schedule; ValueError names the file and what is wrong with it."""
-    shown = os.fspath(path)
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file, parse_constant=_reject_constant)
-    except UnicodeDecodeError:
-        raise ValueError(f"{shown} is not a text file; expected JSON that Schedule.save wrote") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{shown} is not valid JSON (line {error.lineno}: {error.msg})") from None
-    except ValueError as error:
-        raise ValueError(f"{shown}: {error}") from None
-    return _checked(content, shown)
+    shown = checks.path("path", path)
+    return _checked(reading.read_json(shown), shown)
 
 
 def _checked(content: Any, shown: str) -> Saved:
@@ -65,9 +58,12 @@ def _checked(content: Any, shown: str) -> Saved:
     if missing or unknown:
         what = f"misses {', '.join(missing)}" if missing else f"has unknown entries {', '.join(unknown)}"
         raise ValueError(f"{shown} {what}; a saved schedule has exactly {', '.join(sorted(keys))}")
-    levels = content["sigmas"]
-    if not isinstance(levels, list):
-        raise ValueError(f"{shown}: sigmas must be a list, got {type(levels).__name__}")
+    try:
+        levels = reading.numbers("sigmas", content["sigmas"])
+    except ValueError as error:
+        raise ValueError(f"{shown}: {error}") from None
+    if isinstance(content["steps"], bool):
+        raise ValueError(f"{shown}: steps must be an integer, got a bool")
     return Saved(levels, content["name"], content["steps"], content.get("made_for", {}))
 
 
@@ -98,7 +94,3 @@ def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"made_for must have text as keys, got {type(key).__name__} {key!r}")
     return key
-
-
-def _reject_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a level; levels must be finite numbers")

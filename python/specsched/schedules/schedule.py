@@ -308,7 +308,7 @@ class Schedule:
             It is not JSON, not a schedule, of a newer version, or its levels are not valid; the message names
             the file and the entry.
         """
-        found = saved.read(path)
+        found = saved.read(checks.path("path", path))
         try:
             schedule = cls(found.sigmas, name=found.name, made_for=found.made_for)
         except (TypeError, ValueError) as error:

@@ -15,6 +15,8 @@ Block = NDArray[Any]
 """A block of samples, shape (rows, *sample shape), of a real dtype."""
 
 _BLOCK_BYTES = 64 << 20
+MOST_SAMPLES = 1 << 28
+"""Samples of a source that are taken without a limit: their numbers alone are 2 GB."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,12 @@ def pick(counts: Sequence[int], limit: int | None) -> list[NDArray[np.intp]]:
     [[0, 2], [1]]
     """
     total = sum(counts)
-    chosen = np.arange(total)
     if limit is not None:
         limit = checks.integer("limit", limit, minimum=1)
-        if limit < total:
-            chosen = np.linspace(0, total - 1, limit).round().astype(np.intp)
+    size = total if limit is None else min(limit, total)
+    if size > MOST_SAMPLES:
+        raise ValueError(f"limit must be given, at most {MOST_SAMPLES}, for a source of {total} samples")
+    chosen = np.arange(total) if size == total else np.linspace(0, total - 1, size).round().astype(np.intp)
     ends = np.cumsum(counts)
     parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
     return [part - (end - count) for part, end, count in zip(parts, ends, counts, strict=True)]

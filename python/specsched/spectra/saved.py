@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._support import checks, reading
 from .._support.files import write_whole
 from .covariance import Moments
 
@@ -21,7 +21,7 @@ _FIELDS = ("eigenvalues", "weights", "mean_power")
 
 def save(path: str | os.PathLike[str], moments: Moments) -> None:
     """Write the three arrays to a .json or .npz file; the file appears whole or not at all."""
-    suffix = Path(path).suffix.lower()
+    suffix = Path(checks.path("path", path)).suffix.lower()
     if suffix == ".json":
         document = {"format": FORMAT, "version": VERSION}
         content = json.dumps(
@@ -47,15 +47,19 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     ValueError
         If it is not a saved spectrum or comes from a newer version.
     """
-    content = Path(path).read_bytes()
-    document = _read_npz(path, content) if content[:2] == b"PK" else _read_json(path, content)
-    if document.get("format") != FORMAT or "eigenvalues" not in document:
-        raise ValueError(f"{os.fspath(path)!r} is not a saved spectrum")
+    shown = checks.path("path", path)
+    with open(shown, "rb") as stream:
+        zipped = stream.read(2) == b"PK"
+    document = _read_npz(shown) if zipped else _read_json(shown)
+    if (
+        not isinstance(document.get("format"), str)
+        or document["format"] != FORMAT
+        or "eigenvalues" not in document
+    ):
+        raise ValueError(f"{shown!r} is not a saved spectrum")
     version = document.get("version")
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
-        raise ValueError(
-            f"{os.fspath(path)!r} has spectrum version {version!r}; this package reads up to {VERSION}"
-        )
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
+        raise ValueError(f"{shown!r} has spectrum version {version!r}; this package reads up to {VERSION}")
     return {field: document.get(field) for field in _FIELDS}
 
 
@@ -68,21 +72,29 @@ def is_spectrum(path: Path) -> bool:
     return True
 
 
-def _read_json(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
+def _read_json(shown: str) -> dict[str, Any]:
     try:
-        document = json.loads(content)
+        document = reading.read_json(shown)
+        if not isinstance(document, dict):
+            return {}
+        return document | {
+            name: reading.numbers(name, document[name]) for name in _FIELDS if document.get(name) is not None
+        }
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a saved spectrum: {error}") from None
-    return document if isinstance(document, dict) else {}
+        raise ValueError(f"{shown!r} is not a saved spectrum: {error}") from None
 
 
-def _read_npz(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
+def _read_npz(shown: str) -> dict[str, Any]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            document: dict[str, Any] = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a saved spectrum: {error}") from None
+        archive = reading.Archive(shown)
+        if not {"format", "version"} <= set(archive.names):
+            return {}
+        document: dict[str, Any] = {
+            name: archive.read(name) for name in archive.names if name in (*_FIELDS, "format", "version")
+        }
+    except ValueError as error:
+        raise ValueError(f"{shown!r} is not a saved spectrum: {error}") from None
     for name in ("format", "version"):
-        if name in document and document[name].ndim == 0:
+        if document[name].ndim == 0:
             document[name] = document[name].item()
     return document

@@ -15,6 +15,10 @@ from ..batches import Batches, pick
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 _BATCH_BYTES = 32 << 20
+MOST_WINDOW = 1 << 24
+"""Frames of the longest window: six minutes of sound at 44.1 kHz."""
+_MOST_FRAMES_PER_BYTE = 1 << 13
+"""What no encoder reaches: FLAC packs silence, its best case, into one byte for at most 4,681 frames."""
 _UNKNOWN_LENGTH = (0, 0xFFFFFFFF)  # what programs write that stream a WAV file
 
 Windows = NDArray[np.float32]
@@ -69,7 +73,7 @@ def audio_batches(
     """
     if not files:
         raise ValueError("files must hold at least one sound file")
-    window = checks.integer("window", window, minimum=1)
+    window = checks.integer("window", window, minimum=1, maximum=MOST_WINDOW)
     hop = window if hop is None else checks.integer("hop", hop, minimum=1)
     if channel is not None:
         channel = checks.integer("channel", channel, minimum=0)
@@ -118,7 +122,11 @@ def _stretch(sound: Any, entry: _Entry, start: int, stop: int, channel: int | No
 def _header(path: Path) -> _Entry:
     _check_riff(path)
     with _open(path) as sound:
-        return _Entry(path, int(sound.frames), int(sound.samplerate), int(sound.channels))
+        entry = _Entry(path, int(sound.frames), int(sound.samplerate), int(sound.channels))
+    size = path.stat().st_size
+    if entry.frames > _MOST_FRAMES_PER_BYTE * size:
+        raise OSError(f"sound {str(path)!r} declares {entry.frames} frames in a file of {size} bytes")
+    return entry
 
 
 def _check_riff(path: Path) -> None:

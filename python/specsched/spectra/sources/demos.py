@@ -87,11 +87,11 @@ def demo_sound(window: int = 400, *, count: int = 4000, rate: int = 16000, seed:
     Parameters
     ----------
     window : int
-        Frames per window, at least 2.
+        Frames per window, 2 to 65536.
     count : int
-        Number of windows.
+        Number of windows, at most a million.
     rate : int
-        Sampling rate in Hz, at least 2000.
+        Sampling rate in Hz, 2000 to 192000.
     seed : int
         Same seed, same sound.
 
@@ -113,9 +113,9 @@ def demo_sound(window: int = 400, *, count: int = 4000, rate: int = 16000, seed:
     >>> sound.shape, bool(np.abs(sound).max() <= 1)
     ((100, 256), True)
     """
-    window = checks.integer("window", window, minimum=2)
-    count = checks.integer("count", count, minimum=1)
-    rate = checks.integer("rate", rate, minimum=2000)
+    window = checks.integer("window", window, minimum=2, maximum=1 << 16)
+    count = checks.integer("count", count, minimum=1, maximum=1_000_000)
+    rate = checks.integer("rate", rate, minimum=2000, maximum=192_000)
     rng = np.random.default_rng(checks.integer("seed", seed, minimum=0))
     samples = np.stack([_tone(rng, window, rate) for _ in range(count)])
     samples += 10 ** (-50 / 20) * rng.standard_normal(samples.shape)

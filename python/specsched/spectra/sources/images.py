@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from ..batches import Batches, pick
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 _BATCH_BYTES = 32 << 20
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""What those endings stand for: content of another kind, some of which would start a program, is not decoded."""
+MOST_PIXELS = 1 << 27
+"""Pixels of the largest image that is decoded, 134 million: 400 MB in colour, and more than any camera has."""
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 Pixels = NDArray[np.float32]
@@ -70,7 +75,7 @@ def image_batches(
     OSError
         If a file cannot be read as an image; the message names it.
     ValueError
-        If there is no file, or an image is smaller than the size.
+        If there is no file, an image is smaller than the size, or a file declares more than `MOST_PIXELS` pixels.
     ImportError
         If Pillow is missing.
 
@@ -127,6 +132,11 @@ def _resize(image: Any, size: Size) -> Iterator[Any]:
 def _cover(image: Any, size: Size) -> Iterator[Any]:
     scale = max(size[0] / image.height, size[1] / image.width)
     height, width = (max(s, round(scale * n)) for s, n in zip(size, (image.height, image.width), strict=True))
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"size {_show(size)} needs an image of {_show((image.height, image.width))} enlarged to "
+            f"{_show((height, width))}, more than {MOST_PIXELS} pixels; use a smaller size"
+        )
     yield from _crop(_resampled(image, (height, width)), size)
 
 
@@ -161,15 +171,17 @@ def _tiles(image: Size, size: Size, fit: str) -> int:
 
 
 def _pieces(path: Path, cut: Callable[[Any, Size], Iterator[Any]], size: Size, wanted: Any) -> Iterator[Any]:
-    numbers = set(map(int, wanted))
+    numbers = iter(map(int, wanted))
+    following = next(numbers, None)
     with _open(path) as image:
         try:
             image.load()
         except _errors() as error:
             raise OSError(f"cannot read image {str(path)!r}: {error}") from None
         for number, piece in enumerate(cut(image, size)):
-            if number in numbers:
+            if number == following:
                 yield piece
+                following = next(numbers, None)
 
 
 def _values(piece: Any, gray: bool, low: float, high: float) -> Pixels:
@@ -186,13 +198,19 @@ def _values(piece: Any, gray: bool, low: float, high: float) -> Pixels:
 
 def _header(path: Path) -> _Entry:
     with _open(path) as image:
-        return _Entry(path, (image.height, image.width), image.mode in _GRAY_MODES)
+        entry = _Entry(path, (image.height, image.width), image.mode in _GRAY_MODES)
+    if entry.size[0] * entry.size[1] > MOST_PIXELS:
+        raise ValueError(f"image {str(path)!r} declares {_show(entry.size)} pixels, more than {MOST_PIXELS}")
+    return entry
 
 
 def _open(path: Path) -> Any:
     Image = _pillow()
     try:
-        return Image.open(path)
+        with warnings.catch_warnings():
+            # From two thirds of our own limit on, which says the same as an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path, formats=_FORMATS)
     except FileNotFoundError:
         raise
     except _errors() as error:
@@ -243,12 +261,13 @@ def _size(value: object) -> Size:
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ValueError(f"size must be one integer or (height, width), got {len(value)} entries")
-        return (
-            checks.integer("size[0]", value[0], minimum=1),
-            checks.integer("size[1]", value[1], minimum=1),
-        )
-    side = checks.integer("size", value, minimum=1)
-    return side, side
+        height = checks.integer("size[0]", value[0], minimum=1, maximum=MOST_PIXELS)
+        width = checks.integer("size[1]", value[1], minimum=1, maximum=MOST_PIXELS)
+    else:
+        height = width = checks.integer("size", value, minimum=1, maximum=MOST_PIXELS)
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"size must be at most {MOST_PIXELS} pixels in all, got {_show((height, width))}")
+    return height, width
 
 
 def value_bounds(value: object) -> tuple[float, float]:

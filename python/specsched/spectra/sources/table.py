@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._support import checks
+from ..._support import checks, reading
 from ..._support.notices import tell
 from .. import saved
 from ..batches import Batches
@@ -253,20 +253,15 @@ def _read_array(path: Path, options: Options) -> Spectrum | Data:
 
 def _stored(path: Path) -> tuple[str | None, Any, Any]:
     """What the file says that its array is, the array (mapped, not read, for .npy) and a mean."""
-    try:
-        if path.suffix.lower() == ".npy":
-            return None, np.load(path, mmap_mode="r", allow_pickle=False), None
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            for name in ("samples", "covariance", "eigenvalues"):
-                if name in archive.files:
-                    return name, archive[name], archive["mean"] if "mean" in archive.files else None
-            if len(archive.files) == 1:
-                return None, archive[archive.files[0]], None
-            held = ", ".join(archive.files) or "none"
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # zip, header and decompression errors of many types
-        raise OSError(f"cannot read array {str(path)!r}: {error}") from None
+    if path.suffix.lower() == ".npy":
+        return None, reading.map_array(path, OSError), None
+    archive = reading.Archive(path, OSError)
+    for name in ("samples", "covariance", "eigenvalues"):
+        if name in archive.names:
+            return name, archive.read(name), archive.read("mean") if "mean" in archive.names else None
+    if len(archive.names) == 1:
+        return None, archive.read(archive.names[0]), None
+    held = ", ".join(archive.names) or "none"
     raise ValueError(
         f"{str(path)!r} must hold one array, or one named samples or covariance; it holds {held}"
     )
