@@ -17,6 +17,12 @@ from .. import _core
 
 FloatArray = NDArray[np.float64]
 
+LARGEST_INTEGER = 2**31 - 1
+"""Whole numbers beyond it are refused where no smaller limit is stated: the core counts with 32 bits."""
+
+MOST_STEPS = 1_000_000
+"""Steps of the longest schedule: three orders of magnitude above what samplers run."""
+
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for a name that is not known: lists the known ones and the nearest."""
@@ -36,19 +42,24 @@ def lookup(kind: str, name: object, table: dict[str, Any]) -> Any:
         raise unknown_name(kind, name, table) from None
 
 
-def integer(name: str, value: object, *, minimum: int | None = None, maximum: int | None = None) -> int:
+def integer(name: str, value: object, *, minimum: int | None = None, maximum: int = LARGEST_INTEGER) -> int:
     """A whole number in [minimum, maximum]."""
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, got a bool")
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__} {value!r}") from None
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__} {brief(value)}") from None
     if minimum is not None and number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {number}")
-    if maximum is not None and number > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {number}")
+        raise ValueError(f"{name} must be at least {minimum}, got {brief(number)}")
+    if number > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {brief(number)}")
     return number
+
+
+def steps(value: object) -> int:
+    """A number of steps."""
+    return integer("steps", value, minimum=1, maximum=MOST_STEPS)
 
 
 def path(name: str, value: object) -> str:
@@ -81,7 +92,10 @@ def real(
     scalar = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
     if not scalar and not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
         raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    number = float(value)  # type: ignore[arg-type]
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise ValueError(f"{name} is too large for double precision, got {brief(value)}") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if minimum is not None and number < minimum:
@@ -107,17 +121,51 @@ def level(name: str, value: object) -> float:
 
 def real_array(name: str, values: object) -> FloatArray:
     """`values` as float64 of any shape; TypeError for what is not real numbers (complex, strings, ragged lists)."""
+    unmasked(name, values)
     try:
-        array = np.asarray(values)
+        array = np.asarray(on_host(values))
     except ValueError:
         raise TypeError(f"{name} must be an array of real numbers; got a ragged sequence") from None
+    except (TypeError, RuntimeError, OverflowError) as error:  # what arrays of other libraries raise
+        raise TypeError(f"{name} must be an array of real numbers: {error}") from None
     if array.dtype.kind == "c":
         raise TypeError(
             f"{name} must be real, got complex values (dtype {array.dtype}); take .real or abs() first"
         )
+    if array.dtype.kind == "O":
+        raise TypeError(
+            f"{name} must be an array of real numbers; an entry is none, or too large for double precision"
+        )
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # of wider floats; infinity is then refused as such
+        return array.astype(np.float64, copy=False)
+
+
+def unmasked(name: str, values: object) -> None:
+    """Raise ValueError for masked entries, which an array of numbers cannot hold."""
+    parts = values if isinstance(values, (list, tuple)) else (values,)
+    hidden = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if hidden:
+        raise ValueError(
+            f"{name} has {hidden} masked entries; fill them (numpy.ma.filled(values, number)) or leave them out "
+            "(values.compressed())"
+        )
+
+
+def on_host(values: Any) -> Any:
+    """A tensor's values in host memory, without its gradient; anything else as it is."""
+    if hasattr(values, "detach") and hasattr(values, "cpu"):
+        return values.detach().cpu().numpy()
+    return values
+
+
+def brief(value: object) -> str:
+    """What a message shows of a value: never hundreds of digits."""
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"an integer of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def first_bad(mask: NDArray[np.bool_]) -> int | tuple[int, ...]:

@@ -58,7 +58,7 @@ def numbers(name: str, values: object) -> list[float]:
         raise ValueError(f"{name} must be a list, got {type(values).__name__}")
     for k, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{name}[{k}] must be a real number, got {_short(value)}")
+            raise ValueError(f"{name}[{k}] must be a real number, got {checks.brief(value)}")
     return values
 
 
@@ -161,8 +161,3 @@ def _check_declared(stream: Any, there: int) -> int:
 
 def _reject_constant(text: str) -> float:
     raise ValueError(f"{text} is not admitted; numbers must be finite")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

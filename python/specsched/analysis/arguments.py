@@ -23,7 +23,7 @@ def checked(
     solver = as_sampler(sampler)
     levels = as_schedule(schedule)
     solver.check(levels)
-    if denoiser_error == 0.0:
+    if type(denoiser_error) is float and denoiser_error == 0.0:
         return data, levels, solver, solver.core
     error = checks.real("denoiser_error", denoiser_error, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
     return data, levels, solver, solver.core_for(error)

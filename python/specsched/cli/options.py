@@ -211,7 +211,7 @@ def read_numbers(path: Path, what: str, kinds: str = ".npy or .txt") -> FloatArr
     if suffix == ".npy":
         try:
             return checks.real_array(what, reading.map_array(path))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{str(path)!r} is not an array of numbers: {error}") from None
     if suffix != ".txt":
         raise ValueError(f"{what} must be a {kinds} file, got {str(path)!r}")

@@ -105,6 +105,8 @@ def best_member(
     >>> 0.05 <= best.parameters["shift"] <= 50.0
     True
     """
+    if denoiser_error is not None:  # its errors would pass for losses without a value in the search below
+        checks.real("denoiser_error", denoiser_error, minimum=0.0)
     space = Space(checks.lookup("family", family, FAMILIES))
     full = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
     nodes = full.compress() if full.eigenvalues.size > 256 else full
@@ -182,6 +184,8 @@ def tuned(
     """
     if isinstance(families, str):
         raise TypeError(f"families must be a list of names, got the string {families!r}")
+    if families is not None and not isinstance(families, Iterable):
+        raise TypeError(f"families must be a list of names, got {type(families).__name__}")
     names = list(FAMILIES) if families is None else list(families)
     for name in names:
         checks.lookup("family", name, FAMILIES)

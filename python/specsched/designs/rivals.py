@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
+from .._support.caching import cached
 from ..schedules import baselines
 from ..schedules.schedule import Schedule
 from .methods import newton
 from .problem import Problem
 
+_CACHE_BYTES = 8 << 20
+"""Designs for DDIM that are kept, with their problems: some two thousand of ten steps."""
+
 
 def rivals_of(problem: Problem) -> dict[str, Schedule]:
     """Every heuristic with the ends of the problem, and the schedule designed for DDIM if the sampler is another."""
-    found = dict(_heuristics(problem.steps, problem.sigma_max, problem.sigma_min, problem.sigma_floor))
+    found = baselines.all_schedules(
+        problem.steps,
+        sigma_max=problem.sigma_max,
+        sigma_min=problem.sigma_min,
+        sigma_floor=problem.sigma_floor or None,
+    )
     plain = problem.for_ddim()
     if plain is not None:
         # Of the spectrum only its nodes matter here: equal problems for other solvers share the answer.
@@ -21,12 +29,11 @@ def rivals_of(problem: Problem) -> dict[str, Schedule]:
     return found
 
 
-@lru_cache(maxsize=256)
-def _heuristics(steps: int, high: float, low: float, floor: float) -> dict[str, Schedule]:
-    return baselines.all_schedules(steps, sigma_max=high, sigma_min=low, sigma_floor=floor or None)
+def _kept(schedule: Schedule, problem: Problem) -> int:
+    return schedule.sigmas.nbytes + 3 * problem.nodes.eigenvalues.nbytes
 
 
-@lru_cache(maxsize=256)
+@cached(_CACHE_BYTES, _kept)
 def _ddim_designed(problem: Problem) -> Schedule:
     outcome = newton.minimise(problem, list(rivals_of(problem).values()))
     return Schedule(outcome.sigmas, name="ddim_designed")

@@ -57,8 +57,7 @@ def prepare(
 ) -> Task:
     """The task that the arguments of `design` describe; raises for whatever is wrong with them."""
     search: Search = checks.lookup("method", method, METHODS)
-    if combine not in ("mean", "worst"):
-        raise checks.unknown_name("combine", combine, ("mean", "worst"))
+    checks.lookup("combine", combine, {"mean": False, "worst": True})
     codes.loss_code(options.loss)
     around = as_neighbourhood(robust)
     spectra = as_spectra(spectrum)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
+from .._support.caching import cached
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from .arrays import Array, Numpy
 
 COMBINE, PREDICT, PREDICT_NOISE = 0, 1, 2
+
+_CACHE_BYTES = 64 << 20
+"""Programs that are kept between runs."""
+_OPERATION_BYTES = 1000
+"""What one operation takes: a tuple of seven entries and its terms."""
 
 
 class Operation(NamedTuple):
@@ -56,7 +61,7 @@ class Program(NamedTuple):
         return any(operation.spread > 0.0 for operation in self.operations)
 
 
-@lru_cache(maxsize=256)
+@cached(_CACHE_BYTES, lambda program: _OPERATION_BYTES * len(program.operations))
 def program_of(sampler: Sampler, schedule: Schedule) -> Program:
     """What the engine would analyse: the same operations, factors and levels."""
     sampler.check(schedule)

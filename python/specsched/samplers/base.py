@@ -13,6 +13,9 @@ from .. import _core
 from .._support import checks
 from ..schedules.schedule import Schedule
 
+_MAY_BE_INFINITE = ("s_tmax",)
+"""Options for which infinity means that there is no limit; all others are finite."""
+
 
 @dataclass(frozen=True)
 class Sampler:
@@ -27,7 +30,7 @@ class Sampler:
                 object.__setattr__(self, "eta", tuple(checks.vector("eta", value).tolist()))
             elif field.name == "disable_corrector":
                 object.__setattr__(self, field.name, checks.indices(field.name, value))
-            elif not isinstance(value, bool) and value != math.inf:
+            elif not isinstance(value, bool) and not (field.name in _MAY_BE_INFINITE and _infinite(value)):
                 checks.real(field.name, value)
         self.core  # noqa: B018  the core knows each option's range and says what is wrong
 
@@ -111,6 +114,10 @@ class Sampler:
         for eta in {min(self.eta_steps), max(self.eta_steps)}:  # the core checks the range of one eta
             core = _core.Sampler(self.name, {**self.options, "eta": eta}, error)
         return core.with_eta_steps(np.array(self.eta_steps))
+
+
+def _infinite(value: object) -> bool:
+    return isinstance(value, float) and value == math.inf
 
 
 @lru_cache(maxsize=128)

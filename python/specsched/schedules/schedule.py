@@ -46,7 +46,8 @@ class Schedule:
     TypeError
         `sigmas` does not hold real numbers, `name` is not a string, or `made_for` holds other than plain values.
     ValueError
-        Fewer than two levels, a negative or non-finite level, or an order that is not strictly decreasing.
+        Fewer than two levels or more than a million and one, a negative or non-finite level, or an order that is not
+        strictly decreasing.
 
     Examples
     --------
@@ -66,6 +67,8 @@ class Schedule:
     def __init__(self, sigmas: object, *, name: str = "", made_for: Mapping[str, Any] = _NOTHING) -> None:
         levels = checks.vector("sigmas", sigmas)
         checks.non_negative("sigmas", levels)
+        if levels.size > checks.MOST_STEPS + 1:
+            raise ValueError(f"sigmas must hold at most {checks.MOST_STEPS + 1} levels, got {levels.size}")
         _check_order("sigmas", levels, decreasing=True)
         self._sigmas = checks.read_only(levels)
         self._name = _label(name)
@@ -114,7 +117,11 @@ class Schedule:
         _check_range("alpha_bar", abar, (abar <= 0) | (abar > 1), "lie in (0, 1]", hint)
         _check_order("alpha_bar", abar, decreasing=False)
         with np.errstate(over="ignore"):
-            return cls(np.sqrt((1.0 - abar) / abar), name=name)
+            levels = np.sqrt((1.0 - abar) / abar)
+        _check_range(
+            "alpha_bar", abar, ~np.isfinite(levels), "have a finite level sqrt((1 - abar)/abar)", hint
+        )
+        return cls(levels, name=name)
 
     @classmethod
     def from_flow_times(cls, values: object, *, name: str = "") -> Schedule:

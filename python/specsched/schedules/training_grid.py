@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ class TrainingGrid:
     """
 
     def __init__(self, alphas_cumprod: object) -> None:
-        abar = checks.vector("alphas_cumprod", _on_host(alphas_cumprod))
+        abar = checks.vector("alphas_cumprod", alphas_cumprod)
         if abar.size < 2:
             raise ValueError(f"alphas_cumprod must have at least 2 timesteps, got {abar.size}")
         outside = (abar <= 0.0) | (abar >= 1.0)
@@ -48,6 +47,13 @@ class TrainingGrid:
             )
         self.sigmas: FloatArray = np.sqrt((1.0 - abar) / abar)
         self.logs: FloatArray = np.log(self.sigmas)
+        tied = self.logs[1:] <= self.logs[:-1]
+        if tied.any():
+            k = int(np.argmax(tied))
+            raise ValueError(
+                f"alphas_cumprod[{k}] and alphas_cumprod[{k + 1}] are too close, {abar[k]:.17g} and "
+                f"{abar[k + 1]:.17g}: their levels coincide in double precision"
+            )
 
     def __len__(self) -> int:
         return self.sigmas.size
@@ -238,10 +244,3 @@ def cheapest_descent(cost: FloatArray, above: NDArray[np.int64] | None = None) -
     for k in range(steps - 1, 0, -1):
         path[k - 1] = came_from[k, path[k]]
     return path
-
-
-def _on_host(values: Any) -> Any:
-    """A tensor's values in host memory; anything else as it is."""
-    if hasattr(values, "detach") and hasattr(values, "cpu"):
-        return values.detach().cpu().numpy()
-    return values

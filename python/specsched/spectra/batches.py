@@ -15,6 +15,8 @@ Block = NDArray[Any]
 """A block of samples, shape (rows, *sample shape), of a real dtype."""
 
 _BLOCK_BYTES = 64 << 20
+LARGEST_SAMPLE = 1e45
+"""Entries beyond it are refused: their variances would leave the range of eigenvalues."""
 MOST_SAMPLES = 1 << 28
 """Samples of a source that are taken without a limit: their numbers alone are 2 GB."""
 
@@ -44,11 +46,12 @@ class Batches:
 def as_array(samples: object) -> Block | None:
     """`samples` as one array (memory-maps stay maps), None where they are a stream of batches."""
     if isinstance(samples, np.ndarray):
+        checks.unmasked("samples", samples)
         return np.asarray(samples)  # a matrix, whose axes never fall below two, becomes an array
     if isinstance(samples, (str, bytes, dict)):
         raise TypeError(f"samples must be an array or an iterable of batches, got {type(samples).__name__}")
     if hasattr(samples, "__array__"):
-        return np.asarray(samples)
+        return np.asarray(checks.on_host(samples))
     if isinstance(samples, (list, tuple)):
         if not samples:
             raise ValueError("samples must not be empty")
@@ -94,9 +97,10 @@ def blocks(samples: object) -> Iterator[tuple[int, Block]]:
 
 
 def _raw(samples: object) -> Iterator[Block]:
-    for batch in samples:  # type: ignore[attr-defined]
+    for number, batch in enumerate(samples):  # type: ignore[arg-type, var-annotated]
+        checks.unmasked(f"batch {number}", batch)
         try:
-            yield np.asarray(batch)
+            yield np.asarray(checks.on_host(batch))
         except ValueError:
             raise TypeError("every batch must be an array of real numbers; got a ragged sequence") from None
 
@@ -122,13 +126,24 @@ def check_block(name: str, batch: Block) -> None:
         raise ValueError(f"{name} must have samples of at least one entry, got shape {batch.shape}")
 
 
+def beyond(rows: Block) -> NDArray[np.bool_]:
+    """Where entries are NaN, infinite or too large."""
+    return np.asarray(~(np.abs(rows.astype(np.float64)) <= LARGEST_SAMPLE))
+
+
 def check_finite(rows: Block, start: int) -> None:
     """Raise at the first NaN or infinity of a block that begins at row `start`."""
-    if rows.dtype.kind != "f" or np.isfinite(rows).all():
+    # A NaN is the largest and the smallest of all, so that one pass finds all that is wrong.
+    if (
+        rows.dtype.kind != "f"
+        or not rows.size
+        or (float(rows.max()) <= LARGEST_SAMPLE and float(rows.min()) >= -LARGEST_SAMPLE)
+    ):
         return
-    local = tuple(int(i) for i in np.argwhere(~np.isfinite(rows))[0])
+    local = tuple(int(i) for i in np.argwhere(beyond(rows))[0])
     text = ", ".join(map(str, (start + local[0], *local[1:])))
-    raise ValueError(f"samples must be finite; samples[{text}] is {rows[local]}")
+    what = f"at most {LARGEST_SAMPLE:g} in size" if np.isfinite(rows[local]) else "finite"
+    raise ValueError(f"samples must be {what}; samples[{text}] is {rows[local]}")
 
 
 def enough(count: int, ddof: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.notices import tell
@@ -17,6 +18,9 @@ Moments = tuple[FloatArray, FloatArray, FloatArray]
 """Eigenvalues, multiplicities and mean power."""
 
 _UPDATE_ROWS = 512
+_LEAST_ROWS = 64
+_MOST_PRODUCTS = 1 << 32
+"""Products in one call of BLAS, in which Ctrl-C waits: a tenth of a second on two cores that are free."""
 
 
 def of_matrix(covariance: object, mean: object = None) -> Moments:
@@ -26,9 +30,12 @@ def of_matrix(covariance: object, mean: object = None) -> Moments:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"covariance must be a square matrix, got shape {matrix.shape}")
     checks.finite("covariance", matrix)
+    checks.at_most("covariance", np.abs(matrix), _core.LARGEST_ENTRY)
     _check_symmetric(matrix, float(np.sqrt(eps)))
     size = len(matrix)
     center = None if mean is None else checks.vector("mean", mean, length=size)
+    if center is not None:
+        checks.at_most("mean", np.abs(center), batches.LARGEST_SAMPLE)
     if not np.any(matrix - np.diag(np.diagonal(matrix))):
         values, rotated = np.diagonal(matrix).copy(), center
         limit = 0.0  # nothing was rounded, so nothing negative is forgiven
@@ -125,8 +132,11 @@ class _Scatter:
 
     def add(self, rows: batches.Block) -> None:
         """Account for a block of rows, shape (m, d)."""
-        if len(rows) == 0:
-            return
+        most = max(_LEAST_ROWS, _MOST_PRODUCTS // rows.shape[1] ** 2)
+        for k in range(0, len(rows), most):
+            self._add(rows[k : k + most])
+
+    def _add(self, rows: batches.Block) -> None:
         if self._origin is None:
             # Differences to a sample are exact where a large mean would swallow digits.
             self._origin = rows[0].astype(np.float64)
@@ -177,7 +187,7 @@ class _Gram:
         count, size = sum(map(len, flat)), flat[0].shape[1]
         known = _sized(center, size)
         state = cls(count, size, precision, known_mean=known is not None)
-        width = max(1, (64 << 20) // (8 * count))
+        width = max(1, min((64 << 20) // (8 * count), _MOST_PRODUCTS // count**2))
         for a in range(0, size, width):
             columns = np.concatenate([rows[:, a : a + width] for rows in flat], axis=0)
             _check_columns(columns, a, kept[0].shape[1:])
@@ -234,6 +244,8 @@ def _eigen(matrix: FloatArray, vector: FloatArray | None) -> tuple[FloatArray, F
     """Eigenvalues in rising order from the lower triangle (used up), and `vector` in the eigenbasis."""
     from scipy.linalg import eigh, eigvalsh
 
+    if not np.isfinite(matrix).all():
+        raise ValueError("samples are too large for products in single precision; use dtype='float64'")
     if vector is None:
         values = eigvalsh(matrix, lower=True, overwrite_a=True, check_finite=False)
         return np.asarray(values, dtype=np.float64), None
@@ -279,11 +291,15 @@ def _check_symmetric(matrix: FloatArray, tolerance: float) -> None:
 
 def _check_columns(columns: batches.Block, first: int, shape: tuple[int, ...]) -> None:
     """As `batches.check_finite`, for the flat columns from `first` on of samples of the given shape."""
-    if columns.dtype.kind != "f" or np.isfinite(columns).all():
-        return
-    row, column = (int(i) for i in np.argwhere(~np.isfinite(columns))[0])
-    index = ", ".join(map(str, (row, *map(int, np.unravel_index(first + column, shape)))))
-    raise ValueError(f"samples must be finite; samples[{index}] is {columns[row, column]}")
+    try:
+        batches.check_finite(columns, 0)
+    except ValueError:
+        row, column = (int(i) for i in np.argwhere(batches.beyond(columns))[0])
+        index = ", ".join(map(str, (row, *map(int, np.unravel_index(first + column, shape)))))
+        raise ValueError(
+            f"samples must be finite and at most {batches.LARGEST_SAMPLE:g} in size; samples[{index}] is "
+            f"{columns[row, column]}"
+        ) from None
 
 
 def _precision(values: object) -> float:
@@ -310,6 +326,7 @@ def _center(mean: object) -> FloatArray | None:
         return np.zeros(1) if mean == "zero" else None
     array = checks.real_array("mean", mean)
     checks.finite("mean", array)
+    checks.at_most("mean", np.abs(array), batches.LARGEST_SAMPLE)
     return array.ravel()
 
 

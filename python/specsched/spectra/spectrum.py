@@ -99,6 +99,8 @@ class Spectrum(FromData):
         >>> Spectrum.merged([Spectrum([1.0]), Spectrum([4.0])], weights=[1, 3]).weights
         array([0.25, 0.75])
         """
+        if not isinstance(spectra, Iterable):
+            raise TypeError(f"spectra must be a list of Spectrum objects, got {type(spectra).__name__}")
         parts = list(spectra)
         for k, part in enumerate(parts):
             if not isinstance(part, Spectrum):
@@ -227,6 +229,16 @@ class Spectrum(FromData):
         """
         factor = checks.real("factor", factor, above=0.0)
         tilt = checks.real("tilt", tilt, above=-1.0)
+        with np.errstate(over="ignore", under="ignore"):
+            values = self._scaled(factor, tilt, reference)
+        if not values.max() <= _core.LARGEST_ENTRY:
+            raise ValueError(
+                f"factor={factor:g} and tilt={tilt:g} scale an eigenvalue to {values.max():g}; "
+                f"at most {_core.LARGEST_ENTRY:g} is admitted"
+            )
+        return Spectrum(values, weights=self._weights, mean_power=self._mean_power * factor)
+
+    def _scaled(self, factor: float, tilt: float, reference: float | None) -> FloatArray:
         values = self._eigenvalues * factor
         positive = self._eigenvalues > 0
         if tilt and positive.any():
@@ -237,7 +249,7 @@ class Spectrum(FromData):
             else:
                 middle = float(np.log(checks.real("reference", reference, above=0.0)))
             values[positive] *= np.exp(tilt * (logs - middle))
-        return Spectrum(values, weights=self._weights, mean_power=self._mean_power * factor)
+        return values
 
     def floored(self, minimum: float) -> Spectrum:
         """Eigenvalues below `minimum` (> 0) raised to it: what KL needs where some are zero.
@@ -289,7 +301,12 @@ class Spectrum(FromData):
         See `specsched.spectra.compression.compress`; the result states its error as `compression_error`, and the
         last one is kept: asking again costs nothing.
         """
-        if nodes is None and self._compressed is not None and self._compressed[0] == tol:
+        if (
+            nodes is None
+            and self._compressed is not None
+            and type(tol) is float
+            and self._compressed[0] == tol
+        ):
             return self._compressed[1] or self
         found = compress(*self._arrays(), tol, nodes=nodes, threads=threads)
         # None stands for the spectrum itself, which must not refer to itself.

@@ -10,12 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ... import _core
+from ..._support.caching import cached
 from ..._support.checks import FloatArray, read_only
 from ...analysis.arguments import checked_criterion
 from ...samplers import as_sampler
@@ -27,6 +27,9 @@ from ..single import design
 from .result import Outcome
 
 _OPTIONS = frozenset(field.name for field in fields(Options))
+_CACHE_BYTES = 16 << 20
+"""Levels of the heuristics that are kept between calls."""
+
 _DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(design).parameters.items()}
 _SLICE = 32  # designs between two looks at `stop`; some 10 ms
 
@@ -174,7 +177,7 @@ def _outcome(problem: Problem, found: _core.DesignResult, names: tuple[str, ...]
     )
 
 
-@lru_cache(maxsize=256)
+@cached(_CACHE_BYTES, lambda found: found[1].nbytes)
 def _heuristics(steps: int, high: float, low: float, floor: float) -> tuple[tuple[str, ...], FloatArray]:
     """Names and levels of the heuristics with these ends."""
     schedules = baselines.all_schedules(steps, sigma_max=high, sigma_min=low, sigma_floor=floor or None)

@@ -20,10 +20,11 @@ has exactly S steps for every S >= 1, and decreases strictly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from ..._support import checks
+from ..._support.caching import cached
 from ..schedule import Schedule
 from .curves import chen_cosine, flow_shift, flow_uniform, linear_quadratic, sigmoid, vp
 from .ladders import cosine, linear, scaled_linear
@@ -79,8 +80,14 @@ TABLE: dict[str, Callable[..., Schedule]] = {
     "ays_svd": partial(align_your_steps, table="svd"),
     "ays_deepfloyd": partial(align_your_steps, table="deepfloyd"),
 }
-"""Every baseline by name. "polyexponential" has rho = 2 here: with its default, 1, it is "exponential"."""
+"""Every baseline by name. "polyexponential" has rho = 2 here: with its default, 1, it is "exponential".
 
+"lu" is "exponential" under the name that people look for (see `lu`), so that these 21 names are 20 schedules.
+"""
+
+
+_CACHE_BYTES = 32 << 20
+"""The levels of every baseline that are kept between calls: some ten thousand sets of twenty steps."""
 
 Range = tuple[float, float, str]
 """Lowest value, highest value, and "linear" or "log": how a search should step between them."""
@@ -169,7 +176,7 @@ def all_schedules(
     >>> {schedule[0] for schedule in schedules.values()}
     {157.4}
     """
-    count = checks.integer("steps", steps, minimum=1)
+    count = checks.steps(steps)
     values = [
         None if value is None else checks.real(name, value)
         for name, value in (("sigma_max", sigma_max), ("sigma_min", sigma_min), ("sigma_floor", sigma_floor))
@@ -177,7 +184,7 @@ def all_schedules(
     return dict(_all_schedules(count, *values))
 
 
-@lru_cache(maxsize=512)
+@cached(_CACHE_BYTES, lambda schedules: sum(schedule.sigmas.nbytes for schedule in schedules.values()))
 def _all_schedules(
     steps: int, high: float | None, low: float | None, floor: float | None
 ) -> dict[str, Schedule]:

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Schedule])
 
 _HEADING = "    Parameters\n    ----------\n"
 _SHARED = """    steps : int
-        Number of steps S >= 1.
+        Number of steps S, 1 to a million.
     sigma_max, sigma_min, sigma_floor : float, optional
         End levels shared with other schedules: see `specsched.baselines`.
 """
@@ -60,10 +60,11 @@ def ends(
     A native lowest level that does not lie well below a given sigma_max gives way to sigma_max / 10. A family
     whose own lowest level is None runs to 0 by itself: then `low` is 0 and there are S + 1 points.
     """
-    count = checks.integer("steps", steps, minimum=1)
-    high = native[0] if sigma_max is None else checks.real("sigma_max", sigma_max, above=0.0)
+    count = checks.steps(steps)
+    high = native[0] if sigma_max is None else checks.level("sigma_max", sigma_max)
     low = 0.0 if sigma_min is None else checks.real("sigma_min", sigma_min, minimum=0.0)
     if low > 0.0:
+        checks.level("sigma_min", low)
         if sigma_floor is not None:
             raise ValueError(
                 f"sigma_floor applies to sigma_min = 0 only, got sigma_min = {low:g}; leave one out"
@@ -72,7 +73,7 @@ def ends(
             raise ValueError(f"sigma_min must lie below sigma_max = {high:g}, got {low:g}")
         return Ends(count + 1, high, low, False)
     if sigma_floor is not None:
-        floor = checks.real("sigma_floor", sigma_floor, above=0.0)
+        floor = checks.level("sigma_floor", sigma_floor)
         if floor >= high:
             raise ValueError(f"sigma_floor must lie below sigma_max = {high:g}, got {floor:g}")
         return Ends(count, high, floor, True)

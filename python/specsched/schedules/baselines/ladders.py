@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
 from ..._support import checks
+from ..._support.caching import cached
 from ..._support.checks import FloatArray
 from ..schedule import Schedule
 from ._ends import Ends, between, described, ends, finish
+
+_CACHE_BYTES = 16 << 20
+_MOST_TRAIN_STEPS = 1_000_000
+_LEAST_BETA = 1e-12
+"""Below it the levels of a ladder run together: 1 - beta keeps only four digits of beta."""
 
 
 class Ladder:
@@ -25,6 +30,7 @@ class Ladder:
         self._rise = np.concatenate(([0.0], np.cumsum(-np.log1p(-betas))))
         self._times = np.arange(self._rise.size, dtype=np.float64)
         self.length = betas.size
+        self.nbytes = self._rise.nbytes + self._times.nbytes
         self.native = (_sigma(self._rise[-1]), _sigma(self._rise[1]))
 
     def time(self, sigma: float) -> float:
@@ -198,10 +204,11 @@ def _sigma(rise: float) -> float:
 
 
 def linear_ladder(beta_start: float, beta_end: float, train_steps: int, root: bool) -> Ladder:
-    count = checks.integer("train_steps", train_steps, minimum=2)
+    count = checks.integer("train_steps", train_steps, minimum=2, maximum=_MOST_TRAIN_STEPS)
     scale = 1000.0 / count
-    first = checks.real("beta_start", beta_start, above=0.0) * scale
-    last = checks.real("beta_end", beta_end, minimum=beta_start) * scale
+    first = checks.real("beta_start", beta_start, minimum=_LEAST_BETA)
+    last = checks.real("beta_end", beta_end, minimum=first) * scale
+    first *= scale
     if last >= 1.0:
         raise ValueError(
             f"beta_end * 1000/train_steps must be less than 1, got {beta_end:g} * 1000/{count} = {last:g}; "
@@ -210,7 +217,7 @@ def linear_ladder(beta_start: float, beta_end: float, train_steps: int, root: bo
     return _make_linear(first, last, count, root)
 
 
-@lru_cache(maxsize=64)
+@cached(_CACHE_BYTES, lambda ladder: ladder.nbytes)
 def _make_linear(first: float, last: float, count: int, root: bool) -> Ladder:
     if root:
         return Ladder(np.linspace(math.sqrt(first), math.sqrt(last), count) ** 2)
@@ -220,11 +227,11 @@ def _make_linear(first: float, last: float, count: int, root: bool) -> Ladder:
 def _cosine_ladder(s: float, max_beta: float, train_steps: int) -> Ladder:
     offset = checks.real("s", s, minimum=0.0, maximum=10.0)
     cap = checks.real("max_beta", max_beta, above=0.0, below=1.0)
-    count = checks.integer("train_steps", train_steps, minimum=2)
+    count = checks.integer("train_steps", train_steps, minimum=2, maximum=_MOST_TRAIN_STEPS)
     return _make_cosine(offset, cap, count)
 
 
-@lru_cache(maxsize=64)
+@cached(_CACHE_BYTES, lambda ladder: ladder.nbytes)
 def _make_cosine(s: float, max_beta: float, count: int) -> Ladder:
     rise = np.log1p(_cosine_sigma(np.arange(count) / count, s) ** 2)
     betas = np.append(-np.expm1(-np.diff(rise)), 1.0)  # the last one is 1, abar(1) being 0

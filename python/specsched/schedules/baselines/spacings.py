@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
 from ..._support import checks
+from ..._support.caching import cached
 from ..._support.checks import FloatArray
 from ..schedule import Schedule
 from ._ends import between, described, ends, finish, fractions
 from .ladders import linear_ladder
+
+_CACHE_BYTES = 16 << 20
 
 STABLE_DIFFUSION = (14.614641229333639, 0.02916715815172007)
 """Highest and lowest level of Stable Diffusion's training ladder."""
@@ -120,9 +122,9 @@ def lu(
 ) -> Schedule:
     """Lu's log-SNR spacing: lambda = log(alpha/sigma) equally spaced.
 
-    lambda = -log of our sigma, so with given ends this is `exponential`; it stands here because people look
-    for it under this name (``use_lu_lambdas``). diffusers rounds it to training steps; here it is not
-    rounded.
+    lambda = -log of our sigma, so this is `exponential`, level by level: where both stand in a table they are one
+    heuristic under two names. It stands here because people look for it under this name (``use_lu_lambdas``).
+    diffusers rounds it to training steps; here it is not rounded.
 
     References
     ----------
@@ -167,7 +169,7 @@ def kl_optimal(
     Parameters
     ----------
     eigenvalue : float
-        Variance that the schedule is made for, > 0.
+        Variance that the schedule is made for, in [1e-100, 1e100].
 
     References
     ----------
@@ -181,7 +183,7 @@ def kl_optimal(
     >>> np.degrees(np.arctan(schedule.sigmas)).round(2).tolist()
     [89.43, 59.81, 30.19, 0.57]
     """
-    scale = math.sqrt(checks.real("eigenvalue", eigenvalue, above=0.0))
+    scale = math.sqrt(checks.real("eigenvalue", eigenvalue, minimum=1e-100, maximum=1e100))
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=STABLE_DIFFUSION)
     angles = between(math.atan(where.high / scale), math.atan(where.low / scale), where.points)
     return finish(scale * np.tan(angles), where, "kl_optimal")
@@ -206,9 +208,9 @@ def laplace(
     Parameters
     ----------
     mu : float
-        Location of log(sigma), finite.
+        Location of log(sigma), in [-300, 300].
     b : float
-        Scale, > 0.
+        Scale, in [1e-3, 1e3].
 
     References
     ----------
@@ -220,8 +222,8 @@ def laplace(
     >>> baselines.laplace(4, sigma_max=100.0, sigma_min=0.01).sigmas.round(4).tolist()
     [100.0, 1.4141, 1.0, 0.7071, 0.01]
     """
-    location = checks.real("mu", mu)
-    scale = checks.real("b", b, above=0.0)
+    location = checks.real("mu", mu, minimum=-300.0, maximum=300.0)
+    scale = checks.real("b", b, minimum=1e-3, maximum=1e3)
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=STABLE_DIFFUSION)
     top = (math.log(where.high) - location) / scale
     bottom = (math.log(where.low) - location) / scale
@@ -294,7 +296,7 @@ def beta(
     return finish(ladder.sigmas(low + q * (ladder.time(where.high) - low)), where, "beta_index")
 
 
-@lru_cache(maxsize=256)
+@cached(_CACHE_BYTES, lambda quantiles: quantiles.nbytes)
 def _beta_quantiles(points: int, a: float, b: float) -> FloatArray:
     # scipy.special holds what scipy.stats would take a second to load.
     from scipy.special import betaincinv

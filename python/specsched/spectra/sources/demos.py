@@ -116,7 +116,7 @@ def demo_sound(window: int = 400, *, count: int = 4000, rate: int = 16000, seed:
     window = checks.integer("window", window, minimum=2, maximum=1 << 16)
     count = checks.integer("count", count, minimum=1, maximum=1_000_000)
     rate = checks.integer("rate", rate, minimum=2000, maximum=192_000)
-    rng = np.random.default_rng(checks.integer("seed", seed, minimum=0))
+    rng = np.random.default_rng(checks.integer("seed", seed, minimum=0, maximum=2**128))
     samples = np.stack([_tone(rng, window, rate) for _ in range(count)])
     samples += 10 ** (-50 / 20) * rng.standard_normal(samples.shape)
     return np.clip(samples, -1, 1).astype(np.float32)

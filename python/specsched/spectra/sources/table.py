@@ -113,7 +113,7 @@ def load_spectrum(
     OSError
         If the source does not exist, holds nothing known, or a file cannot be read; the message names it.
     ValueError, TypeError
-        If an option does not fit the source or the data; the message names it.
+        If an option does not fit the source or the data, or all samples are equal; the message names it.
     ImportError
         If a package for this kind of source is missing; the message says how to install it.
 
@@ -162,10 +162,16 @@ def load_spectrum(
     if channels is not None and method != "stationary":
         raise ValueError("channels applies to estimator='stationary' only")
     if method == "samples":
-        return Spectrum.from_samples(samples, progress=progress)
-    return Spectrum.from_stationary(
-        samples, channel_axis=axis, channels=channels or "joint", progress=progress
-    )
+        spectrum = Spectrum.from_samples(samples, progress=progress)
+    else:
+        spectrum = Spectrum.from_stationary(
+            samples, channel_axis=axis, channels=channels or "joint", progress=progress
+        )
+    if not spectrum.eigenvalues.any():
+        raise ValueError(
+            f"all samples of {os.fspath(source)!r} are equal: their covariance is zero in every direction"
+        )
+    return spectrum
 
 
 def _estimator(row: Source, samples: Any) -> str:
