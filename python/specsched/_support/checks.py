@@ -98,14 +98,14 @@ def real(
         raise ValueError(f"{name} is too large for double precision, got {brief(value)}") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
-    if minimum is not None and number < minimum:
-        raise ValueError(f"{name} must be at least {minimum:g}, got {number:g}")
-    if maximum is not None and number > maximum:
-        raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
     if above is not None and number <= above:
         raise ValueError(f"{name} must be greater than {above:g}, got {number:g}")
     if below is not None and number >= below:
         raise ValueError(f"{name} must be less than {below:g}, got {number:g}")
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name} must be at least {minimum:g}, got {number:g}")
+    if maximum is not None and number > maximum:
+        raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
     return number
 
 

@@ -219,8 +219,10 @@ class _Gram:
         rank = min(int(np.count_nonzero(values)), most, self._size)
         values, along = values[:rank], along[:rank]
         power = along**2 / values  # the eigenvector is rows^T v / sqrt(value)
-        power *= min(1.0, self._mean_power / max(float(power.sum()), np.finfo(float).tiny))
-        rest = max(0.0, self._mean_power - float(power.sum()))
+        along_all = float(power.sum())
+        if along_all > self._mean_power:  # by rounding only
+            power *= self._mean_power / along_all
+        rest = max(0.0, self._mean_power - along_all)
         values = values / (self.count - ddof)
         weights = np.ones(rank)
         if rank < self._size:

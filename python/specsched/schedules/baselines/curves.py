@@ -125,7 +125,7 @@ def sigmoid(
     >>> baselines.sigmoid(3, sigma_max=100.0, sigma_min=0.01).sigmas.round(3).tolist()
     [100.0, 1.756, 0.569, 0.01]
     """
-    scale = checks.real("tau", tau, minimum=1e-100, maximum=1e100)
+    scale = checks.real("tau", tau, above=0.0, minimum=1e-100, maximum=1e100)
     first, last = checks.real("start", start) / scale, checks.real("end", end) / scale
     if last <= first:
         raise ValueError(f"end must be greater than start = {start:g}, got {end:g}")
@@ -190,9 +190,9 @@ def vp(
     >>> baselines.vp(2).sigmas.round(4).tolist()
     [152.167, 0.0105, 0.0]
     """
-    slope = checks.real("beta_d", beta_d, minimum=1e-6)
+    slope = checks.real("beta_d", beta_d, above=0.0, minimum=1e-6)
     least = checks.real("beta_min", beta_min, minimum=0.0)
-    stop = checks.real("eps", eps, minimum=1e-9, below=1.0)
+    stop = checks.real("eps", eps, above=0.0, minimum=1e-9, below=1.0)
     if slope / 2 + least > 700.0:
         raise ValueError(f"beta_d/2 + beta_min must be at most 700, got {slope / 2 + least:g}")
     native = (_vp_sigma(1.0, slope, least), _vp_sigma(stop, slope, least))
@@ -272,7 +272,7 @@ def flow_shift(
         sigma_max,
         sigma_min,
         sigma_floor,
-        checks.real("shift", shift, minimum=1e-6, maximum=1e6),
+        checks.real("shift", shift, above=0.0, minimum=1e-6, maximum=1e6),
         "flow_shift",
     )
 
@@ -316,7 +316,7 @@ def linear_quadratic(
     >>> baselines.linear_quadratic(4, sigma_max=999.0).flow_times.round(4).tolist()
     [0.999, 0.9865, 0.974, 0.7243, 0.0]
     """
-    threshold = checks.real("threshold_noise", threshold_noise, minimum=1e-6, maximum=0.5)
+    threshold = checks.real("threshold_noise", threshold_noise, above=0.0, minimum=1e-6, maximum=0.5)
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=(999.0, None))
     high, low = where.high / (1.0 + where.high), where.low / (1.0 + where.low)
     times = high + (low - high) * _linear_quadratic(where.points - 1, threshold)

@@ -206,7 +206,7 @@ def _sigma(rise: float) -> float:
 def linear_ladder(beta_start: float, beta_end: float, train_steps: int, root: bool) -> Ladder:
     count = checks.integer("train_steps", train_steps, minimum=2, maximum=_MOST_TRAIN_STEPS)
     scale = 1000.0 / count
-    first = checks.real("beta_start", beta_start, minimum=_LEAST_BETA)
+    first = checks.real("beta_start", beta_start, above=0.0, minimum=_LEAST_BETA)
     last = checks.real("beta_end", beta_end, minimum=first) * scale
     first *= scale
     if last >= 1.0:

@@ -183,7 +183,7 @@ def kl_optimal(
     >>> np.degrees(np.arctan(schedule.sigmas)).round(2).tolist()
     [89.43, 59.81, 30.19, 0.57]
     """
-    scale = math.sqrt(checks.real("eigenvalue", eigenvalue, minimum=1e-100, maximum=1e100))
+    scale = math.sqrt(checks.real("eigenvalue", eigenvalue, above=0.0, minimum=1e-100, maximum=1e100))
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=STABLE_DIFFUSION)
     angles = between(math.atan(where.high / scale), math.atan(where.low / scale), where.points)
     return finish(scale * np.tan(angles), where, "kl_optimal")
@@ -223,7 +223,7 @@ def laplace(
     [100.0, 1.4141, 1.0, 0.7071, 0.01]
     """
     location = checks.real("mu", mu, minimum=-300.0, maximum=300.0)
-    scale = checks.real("b", b, minimum=1e-3, maximum=1e3)
+    scale = checks.real("b", b, above=0.0, minimum=1e-3, maximum=1e3)
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=STABLE_DIFFUSION)
     top = (math.log(where.high) - location) / scale
     bottom = (math.log(where.low) - location) / scale
