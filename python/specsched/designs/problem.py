@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -298,7 +299,15 @@ def _ends(options: Options) -> tuple[float, float, float]:
 def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
     """What was asked for, or a quarter of the mean gap in log sigma (at most SAFE_RATIO) for multistep solvers."""
     if given is not None:
-        return checks.real("min_ratio", given, minimum=1.0)
+        ratio = checks.real("min_ratio", given, minimum=1.0)
+        # Towards a last level of 0 without a floor, what is admitted ends the room; the core checks the other ends. In
+        # logarithms, since the power may have no double.
+        if not bottom and (count - 1) * math.log(ratio) > math.log(high / _core.LEAST_LEVEL):
+            raise ValueError(
+                f"min_ratio={ratio:g} takes {count} steps from {high:g} to levels below {_core.LEAST_LEVEL:g}; "
+                f"it may be at most {(high / _core.LEAST_LEVEL) ** (1.0 / (count - 1)):g}"
+            )
+        return ratio
     if not solver.multistep:
         return 1.0
     return max(1.0, min(SAFE_RATIO, float((high / (bottom or 1e-4 * high)) ** (0.25 / count))))
