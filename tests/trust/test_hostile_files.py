@@ -220,7 +220,7 @@ def test_sound_bombs(tmp_path: Path, frames: int) -> None:
 
 def test_more_samples_than_their_numbers_fit() -> None:
     assert pick([1 << 40, 1 << 40], 4)[0].tolist() == [0, 733007751850]
-    with pytest.raises(ValueError, match=r"^limit must be given"):
+    with pytest.raises(ValueError, match=r"^limit must be"):
         pick([1 << 40], None)
-    with pytest.raises(ValueError, match=r"^limit must be given"):
+    with pytest.raises(ValueError, match=r"^limit must be"):
         pick([1 << 40], 1 << 39)
