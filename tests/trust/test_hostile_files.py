@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 import specsched as ss
-from specsched._support import reading
+from specsched._support.reading import arrays, documents
 from specsched.cli.work import read_schedule
 from specsched.sources import load_spectrum
 from specsched.spectra.batches import pick
@@ -63,7 +63,7 @@ def test_json_nested_deep(tmp_path: Path, load: Callable[[Any], object], text: s
 def test_json_that_does_not_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: Callable[[Any], object]
 ) -> None:
-    monkeypatch.setattr(reading, "MOST_JSON_BYTES", 1000)
+    monkeypatch.setattr(documents, "MOST_JSON_BYTES", 1000)
     path = tmp_path / "long.json"
     path.write_text("[" + "1," * 1000 + "1]")
     assert "larger than" in refused(lambda: load(path), r"long\.json")
@@ -157,7 +157,7 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
 
 def test_a_zip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Zeros pack a thousandfold: what is declared counts, not the size of the file."""
-    monkeypatch.setattr(reading, "MOST_ARRAY_BYTES", 1 << 20)
+    monkeypatch.setattr(arrays, "MOST_ARRAY_BYTES", 1 << 20)
     path = tmp_path / "bomb.npz"
     archive_of(path, "samples", npy_header((1 << 18, 1)) + bytes(1 << 21))
     assert path.stat().st_size < 1 << 13

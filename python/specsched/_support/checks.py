@@ -181,13 +181,15 @@ def finite(name: str, array: FloatArray) -> None:
         raise ValueError(f"{name} must be finite; {name}[{_show(bad)}] is {array[bad]}")
 
 
-def vector(name: str, values: object, *, length: int | None = None) -> FloatArray:
+def vector(name: str, values: object, *, length: int | None = None, longest: int | None = None) -> FloatArray:
     """A one-dimensional, non-empty, finite float64 array (contiguous; a copy only where needed)."""
     array = real_array(name, values)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty")
+    if longest is not None and array.size > longest:
+        raise ValueError(f"{name} must have at most {longest} entries, got {array.size}")
     if length is not None and array.size != length:
         raise ValueError(f"{name} must have {length} entries, got {array.size}")
     finite(name, array)

@@ -46,8 +46,7 @@ class Schedule:
     TypeError
         `sigmas` does not hold real numbers, `name` is not a string, or `made_for` holds other than plain values.
     ValueError
-        Fewer than two levels or more than a million and one, a negative or non-finite level, or an order that is not
-        strictly decreasing.
+        Fewer than 2 levels or more than 1,000,001, a negative or non-finite one, or an order that does not decrease.
 
     Examples
     --------
@@ -65,10 +64,8 @@ class Schedule:
     _made_for: Mapping[str, Any]
 
     def __init__(self, sigmas: object, *, name: str = "", made_for: Mapping[str, Any] = _NOTHING) -> None:
-        levels = checks.vector("sigmas", sigmas)
+        levels = checks.vector("sigmas", sigmas, longest=checks.MOST_STEPS + 1)
         checks.non_negative("sigmas", levels)
-        if levels.size > checks.MOST_STEPS + 1:
-            raise ValueError(f"sigmas must hold at most {checks.MOST_STEPS + 1} levels, got {levels.size}")
         _check_order("sigmas", levels, decreasing=True)
         self._sigmas = checks.read_only(levels)
         self._name = _label(name)
