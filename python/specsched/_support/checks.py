@@ -145,7 +145,7 @@ def real_array(name: str, values: object) -> FloatArray:
 def unmasked(name: str, values: object) -> None:
     """Raise ValueError for masked entries, which an array of numbers cannot hold."""
     parts = values if isinstance(values, (list, tuple)) else (values,)
-    hidden = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    hidden = sum(int(np.count_nonzero(part.mask)) for part in parts if isinstance(part, np.ma.MaskedArray))
     if hidden:
         raise ValueError(
             f"{name} has {hidden} masked entries; fill them (numpy.ma.filled(values, number)) or leave them out "
