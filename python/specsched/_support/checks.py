@@ -89,6 +89,7 @@ def real(
     below: float | None = None,
 ) -> float:
     """A finite number, within closed (minimum, maximum) or open (above, below) bounds."""
+    unmasked(name, value)
     scalar = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
     if not scalar and not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
         raise TypeError(f"{name} must be a real number, got {type(value).__name__}")

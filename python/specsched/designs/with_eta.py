@@ -213,7 +213,9 @@ def _value_and_grad(
         eta = x[n:] if per_step else np.full(problem.steps, x[n])
         value, by_sigma, by_eta = problem.core.value_and_grad_eta(sigmas, np.maximum(eta, 0.0))
         slope = by_eta if per_step else np.array([by_eta.sum()])
-        return value / scale, np.append(by_sigma[1:-1] * sigmas[1:-1], slope) / scale
+        # No start has a loss where nothing varies: then there is no unit either.
+        unit = scale or 1.0
+        return value / unit, np.append(by_sigma[1:-1] * sigmas[1:-1], slope) / unit
 
     return value_and_grad
 

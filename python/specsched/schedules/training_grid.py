@@ -45,7 +45,13 @@ class TrainingGrid:
                 f"alphas_cumprod must decrease strictly with the timestep; alphas_cumprod[{k + 1}] = "
                 f"{abar[k + 1]:.9g} does not lie below alphas_cumprod[{k}] = {abar[k]:.9g}{reverse}"
             )
-        self.sigmas: FloatArray = np.sqrt((1.0 - abar) / abar)
+        with np.errstate(over="ignore"):
+            self.sigmas: FloatArray = np.sqrt((1.0 - abar) / abar)
+        if not np.isfinite(self.sigmas).all():
+            k = checks.first_bad(~np.isfinite(self.sigmas))
+            raise ValueError(
+                f"alphas_cumprod[{k}] = {abar[k]:g} is too small: its level is infinite in double precision"
+            )
         self.logs: FloatArray = np.log(self.sigmas)
         tied = self.logs[1:] <= self.logs[:-1]
         if tied.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -312,7 +313,9 @@ def _precision(values: object) -> float:
 
 def _dtype(dtype: object) -> type:
     try:
-        name = np.dtype(dtype).name  # type: ignore[call-overload]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of other names, which are refused below
+            name = np.dtype(dtype).name  # type: ignore[call-overload]
     except TypeError:
         name = str(dtype)
     if name not in ("float32", "float64"):

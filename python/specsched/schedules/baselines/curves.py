@@ -282,7 +282,9 @@ def _shifted(
 ) -> Schedule:
     where = ends(steps, high, low, floor, native=(999.0, None))
     u = between(where.high / (shift + where.high), where.low / (shift + where.low), where.points)
-    return finish(shift * u / (1.0 - u), where, name)
+    with np.errstate(divide="ignore"):  # times that round to 1; `finish` puts the levels between the ends
+        levels = shift * u / (1.0 - u)
+    return finish(levels, where, name)
 
 
 @described
@@ -320,7 +322,9 @@ def linear_quadratic(
     where = ends(steps, sigma_max, sigma_min, sigma_floor, native=(999.0, None))
     high, low = where.high / (1.0 + where.high), where.low / (1.0 + where.low)
     times = high + (low - high) * _linear_quadratic(where.points - 1, threshold)
-    return finish(times / (1.0 - times), where, "linear_quadratic")
+    with np.errstate(divide="ignore"):  # times that round to 1; `finish` puts the levels between the ends
+        levels = times / (1.0 - times)
+    return finish(levels, where, "linear_quadratic")
 
 
 def _linear_quadratic(steps: int, threshold: float) -> FloatArray:
