@@ -26,6 +26,17 @@ Sampler with_eta_steps(const Sampler& sampler, const Array& eta) {
     return changed;
 }
 
+// The table of a designed solver: coefficients [steps x back], and model times [steps] or none.
+Sampler with_table(Sampler sampler, const py::array_t<double, py::array::c_style>& coefficients, const Array& times) {
+    const double back = sampler.spec.order - 1.0;
+    if (coefficients.ndim() != 2 || static_cast<double>(coefficients.shape(1)) != back)
+        throw std::invalid_argument("coefficients must have order - 1 columns");
+    sampler.spec.coefficients.assign(coefficients.data(), coefficients.data() + coefficients.size());
+    const double* const told = data_of(times, "model_times");
+    sampler.spec.model_times.assign(told, told + times.shape(0));
+    return sampler;
+}
+
 }  // namespace
 
 void bind_names(py::module_& m) {
@@ -61,6 +72,7 @@ void bind_names(py::module_& m) {
         .def("one_by_one", [](const Sampler& s) { return one_by_one(s); })
         .def("with_eta_steps", &with_eta_steps, py::arg("eta").noconvert())
         .def("without_corrector", &without_corrector, py::arg("steps"))
+        .def("with_table", &with_table, py::arg("coefficients").noconvert(), py::arg("model_times").noconvert())
         .def("function_evaluations",
              [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
                  return function_evaluations(s.spec, steps, last_is_zero);

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     specsched::bindings::bind_evaluate(m);
     specsched::bindings::bind_design(m);
     specsched::bindings::bind_program(m);
+    specsched::bindings::bind_modes(m);
 }

@@ -109,6 +109,8 @@ class Sampler(metaclass=_PybindType):
     def one_by_one(self) -> Sampler: ...
     def with_eta_steps(self, eta: _Array) -> Sampler: ...
     def without_corrector(self, steps: Sequence[int]) -> Sampler: ...
+    # coefficients: shape (steps, order - 1); model_times: shape (steps,), or empty
+    def with_table(self, coefficients: _Array, model_times: _Array) -> Sampler: ...
     def function_evaluations(self, steps: int, last_is_zero: bool) -> int: ...
     def check_limit(self) -> str: ...
     def check(self, sigmas: _Array) -> str: ...
@@ -290,3 +292,101 @@ class _Program(TypedDict):
 # Independent noise of variance noise[i] is then added. After step k, operations up to step_end[k] have run and y is in
 # register step_output[k].
 def program(sampler: Sampler, sigmas: _Array) -> _Program: ...
+
+@type_check_only
+class _Answer(TypedDict):
+    slope: _Array
+    slope_d: _Array
+    spread: _Array
+    spread_d: _Array
+    shift: _Array
+    shift_d: _Array
+
+# Affine modes D(y, r) = slope y + shift; slopes and spreads belong to channels, which modes share.
+class Modes:
+    @staticmethod
+    def gaussian(eigenvalues: _Array, multiplicity: _Array, weight: _Array, first: float) -> Modes: ...
+    # One mode per pair, then one for every entry of `pair` (which it belongs to) and the two means.
+    @staticmethod
+    def guided(
+        cond: _Array,
+        uncond: _Array,
+        scale: float,
+        multiplicity: _Array,
+        weight: _Array,
+        pair: Sequence[int],
+        mean_cond: _Array,
+        mean_uncond: _Array,
+        first: float,
+    ) -> Modes: ...
+    # Chebyshev coefficients in log r between `lowest` and `highest`, a row for each mode (prediction) or band.
+    @staticmethod
+    def recorded(
+        lowest: float,
+        highest: float,
+        prediction: _Array,
+        band: Sequence[int],
+        weight: _Array,
+        slope: _Array,
+        roughness: _Array,
+        variance: _Array,
+        dimension: _Array,
+    ) -> Modes: ...
+    @staticmethod
+    def merged(sets: Sequence[Modes], shares: Sequence[float]) -> Modes: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    # Derivatives (_d) are by log r.
+    def answer(self, level: float, eta: float) -> _Answer: ...
+    def solution(self, level: float) -> _Array: ...
+    def flow(self, level: float, last: float) -> _Array: ...
+
+# Sums of squares in y at the last level: errors of the solver, and what errors of predictions add.
+def modes_sums(modes: Modes, sampler: Sampler, sigmas: _Array, eta: float) -> tuple[float, float]: ...
+
+# The same, and the gradient of their sum by sigma; for a table of coefficients also by its numbers (at most three per
+# step), row by row, and by the model times.
+def modes_gradient(
+    modes: Modes, sampler: Sampler, sigmas: _Array, eta: float
+) -> tuple[float, float, _Array]: ...
+
+# Errors of the modes, then what the error of each prediction becomes in every channel; Jacobian as above.
+def modes_jacobian(modes: Modes, sampler: Sampler, sigmas: _Array, eta: float) -> tuple[_Array, _Array]: ...
+
+# Coefficients that are best in each step, shape (steps, back).
+def greedy_coefficients(modes: Modes, sigmas: _Array, back: int, eta: float, limit: float) -> _Array: ...
+
+# The table of a deterministic one-evaluation solver, shape (steps, steps - 1).
+def solver_table(sampler: Sampler, sigmas: _Array) -> _Array: ...
+
+@type_check_only
+class _FoundOnModes(TypedDict):
+    sigmas: _Array
+    coefficients: _Array
+    bias: float
+    noise: float
+    slope: float
+    iterations: int
+    evaluations: int
+    converged: bool
+    origin: str
+
+# schedule: fixed levels, or empty; starts: shape (count, steps + 1).
+def modes_design(
+    modes: Modes,
+    sampler: Sampler,
+    steps: int,
+    sigma_max: float,
+    sigma_min: float,
+    floor: float,
+    least_ratio: float,
+    eta: float,
+    coefficient_limit: float,
+    schedule: _Array,
+    starts: _Array,
+    max_iterations: int,
+    tolerance: float,
+    most_starts: int,
+) -> _FoundOnModes: ...

@@ -138,8 +138,9 @@ ALL = [
 
 
 def test_every_solver_is_here() -> None:
-    names = {kind.names[0] for kind in ss.samplers.SAMPLERS.values()}
-    assert names == {solver.name for solver in SOLVERS} == set(SAMPLERS)
+    # Tables of coefficients belong to a number of steps: samplers/test_multistep.py.
+    names = {kind.names[0] for kind in ss.samplers.SAMPLERS.values()} - {"multistep"}
+    assert names == {solver.name for solver in SOLVERS} == set(SAMPLERS) - {"multistep"}
 
 
 @pytest.mark.parametrize(("solver", "zero"), ALL)

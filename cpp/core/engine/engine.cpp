@@ -18,6 +18,20 @@ std::vector<double> any_levels(std::ptrdiff_t steps, bool last_is_zero) {
     return sigmas;
 }
 
+// The same for a solver that needs a table of coefficients.
+std::string check_table(const SolverSpec& spec, const SolverRow& row, std::ptrdiff_t steps) {
+    std::ostringstream text;
+    if (!row.needs_table) return "";
+    const std::size_t back = static_cast<std::size_t>(spec.order) - 1;
+    if (spec.coefficients.empty() && spec.order > 1.0)
+        text << "sampler '" << row.name << "' has no coefficients yet: design and refine choose them, or give them";
+    else if (!spec.coefficients.empty() && spec.coefficients.size() != static_cast<std::size_t>(steps) * back)
+        text << "coefficients has " << spec.coefficients.size() / back << " rows for " << steps << " steps: give one row per step";
+    else if (!spec.model_times.empty() && spec.model_times.size() != static_cast<std::size_t>(steps))
+        text << "model_times has " << spec.model_times.size() << " values for " << steps << " steps: give one per step";
+    return text.str();
+}
+
 }  // namespace
 
 std::string check(const SolverSpec& spec, const LevelsView& levels) {
@@ -34,6 +48,7 @@ std::string check(const SolverSpec& spec, const LevelsView& levels) {
     } else if (!spec.eta_steps.empty() && !has_option(row, &SolverSpec::eta)) {
         text << "sampler '" << row.name << "' has no option 'eta'";
     }
+    if (text.str().empty()) text << check_table(spec, row, levels.steps());
     return text.str();
 }
 
@@ -41,6 +56,8 @@ int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last
     const std::vector<double> sigmas = any_levels(steps, last_is_zero);
     SolverSpec uniform = spec;
     uniform.eta_steps.clear();
+    uniform.coefficients.clear();
+    uniform.model_times.clear();
     return record(uniform, {sigmas.data(), steps + 1}, 0.0, Derivatives::none).evaluations;
 }
 
@@ -139,7 +156,8 @@ void contract_gradient(const Program& program, const SweepSums& sums, double* gr
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
                             const Criterion& criterion, double error, int threads, double* gradient,
                             double* eta_gradient) {
-    const Program program = record(spec, levels, error, Derivatives::first, eta_gradient != nullptr);
+    const Program program = record(spec, levels, error, Derivatives::first,
+                                   eta_gradient ? Parameters::eta : Parameters::none);
     const SweepProgram view = program.view();
     const SweepEnds ends = sweep_ends(spec, criterion, levels);
     const SweepTable& table = sweeps();

@@ -15,7 +15,7 @@ static_assert(window == slope_width, "tape and sweeps must agree");
 constexpr int slots = window + 1;  // derivatives of a coefficient: by the levels of its step, and by eta
 
 // Derivatives of one coefficient (a factor, a level or a noise variance) of step `step`;
-// slot j < window belongs to sigmas[step + 1 - j].
+// slot j < window belongs to sigmas[step + 1 - j] (but see Parameters::table).
 struct Slope {
     int step;
     bool constant;
@@ -47,9 +47,15 @@ struct Program {
 
 enum class Derivatives { none, first, second };
 
-// Runs the solver over the schedule. `error` is the relative denoiser error (engine.hpp); with `by_eta`, slot `window` of the first
-// derivatives belongs to the eta of the step.
+// What slots of the first derivatives belong to besides levels. eta: slot `window` to the eta of the step. table: slots
+// `table_slot` + j to coefficient j of the step, slot `window` to its model time; a step by a table depends on no level
+// before its own, so that these slots are free.
+enum class Parameters { none, eta, table };
+constexpr int table_slot = 2;
+constexpr int table_slots = window - table_slot;  // further coefficients have no derivatives
+
+// Runs the solver over the schedule. `error` is the relative denoiser error (engine.hpp).
 Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives,
-               bool by_eta = false);
+               Parameters parameters = Parameters::none);
 
 }  // namespace specsched

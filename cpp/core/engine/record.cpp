@@ -79,9 +79,24 @@ void flush(int step, Tape<T>& tape, Program& program) {
     tape.clear();
 }
 
+// Row k of the table, as variables where derivatives by it are asked for.
+template <class T>
+StepTable<T> step_table(const SolverSpec& spec, int k, Parameters parameters) {
+    const int back = spec.coefficients.empty() ? 0 : static_cast<int>(spec.order) - 1;
+    StepTable<T> table{std::vector<T>(static_cast<std::size_t>(back)), T(0.0)};
+    for (int j = 0; j < back; ++j) table.coefficient[j] = T(spec.coefficients[k * back + j]);
+    if (!spec.model_times.empty()) table.model_time = T(spec.model_times[k]);
+    if constexpr (std::is_same_v<T, First>) {
+        if (parameters != Parameters::table) return table;
+        for (int j = 0; j < back && j < table_slots; ++j) table.coefficient[j].d[table_slot + j] = 1.0;
+        table.model_time.d[window] = 1.0;
+    }
+    return table;
+}
+
 template <class T, class StepFunction>
 Program record_as(const SolverSpec& spec, const LevelsView& levels, double error, StepFunction step_function,
-                  bool by_eta) {
+                  Parameters parameters) {
     const int steps = static_cast<int>(levels.steps());
     Program program;
     program.second_order = std::is_same_v<T, Second>;
@@ -92,13 +107,16 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
     program.error = error * error;
     Tape<T> tape;
     Carry carry;
+    const bool by_table = !spec.coefficients.empty() || !spec.model_times.empty();
+    StepTable<T> table;
     for (int k = 0; k < steps; ++k) {
         const double eta = spec.eta_steps.empty() ? spec.eta : spec.eta_steps[k];
-        Step<T> step{spec, k, steps, levels.last() == 0.0, {}, T(eta)};
+        Step<T> step{spec, k, steps, levels.last() == 0.0, {}, T(eta), by_table ? &table : nullptr};
+        if (by_table) table = step_table<T>(spec, k, parameters);
         for (int j = 0; j < window && j <= k + 1; ++j)
             step.levels[j] = make_variable(levels.sigmas[k + 1 - j], j, static_cast<T*>(nullptr));
         if constexpr (std::is_same_v<T, First>)
-            if (by_eta) step.eta = First::variable(eta, window);
+            if (parameters == Parameters::eta) step.eta = First::variable(eta, window);
         step_function(step, tape, carry);
         flush(k, tape, program);
         program.step_end.push_back(static_cast<int>(program.operations.size()));
@@ -109,14 +127,15 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
 
 }  // namespace
 
-Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives, bool by_eta) {
+Program record(const SolverSpec& spec, const LevelsView& levels, double error, Derivatives derivatives,
+               Parameters parameters) {
     const SolverRow& row = solver_table()[spec.solver];
     switch (derivatives) {
-        case Derivatives::first: return record_as<First>(spec, levels, error, row.step_first, by_eta);
-        case Derivatives::second: return record_as<Second>(spec, levels, error, row.step_second, false);
+        case Derivatives::first: return record_as<First>(spec, levels, error, row.step_first, parameters);
+        case Derivatives::second: return record_as<Second>(spec, levels, error, row.step_second, Parameters::none);
         case Derivatives::none: break;
     }
-    return record_as<double>(spec, levels, error, row.step, false);
+    return record_as<double>(spec, levels, error, row.step, Parameters::none);
 }
 
 }  // namespace specsched

@@ -28,6 +28,8 @@ struct SolverSpec {
     double brownian = 1.0;           // dpmpp_sde: the two noises of a step come from one Brownian path (k-diffusion)
     double diffusers_d2 = 0.0;       // dpmpp_3m_sde: the sign diffusers uses in the third-order coefficient
     double diffusers_churn = 0.0;    // ddim: the noise is predicted before the churn, as diffusers' Euler does
+    std::vector<double> coefficients;  // multistep: rows of order - 1 numbers, one row per step; empty: none
+    std::vector<double> model_times;   // multistep: log of told over used level, per step; empty: 0
     double skip_prk_steps = 1.0;     // plms: 0 starts with three Runge-Kutta steps over two levels each
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/engine/solvers/ancestral.hpp"
 #include "core/engine/solvers/dpm_multistep.hpp"
+#include "core/engine/solvers/multistep.hpp"
 #include "core/engine/solvers/noise_multistep.hpp"
 #include "core/engine/solvers/runge_kutta.hpp"
 #include "core/engine/solvers/singlestep.hpp"
@@ -63,12 +64,13 @@ Options multistep(Options options, bool lower) {
 
 template <class Family>
 SolverRow row(const char* name, std::vector<std::string> aliases, Options options, bool needs_noise_at_end = false,
-              double eta_power = 2.0) {
+              double eta_power = 2.0, bool needs_table = false) {
     return {name,
             std::move(aliases),
             std::move(options),
             needs_noise_at_end,
             eta_power,
+            needs_table,
             &Family::template step<double>,
             &Family::template step<First>,
             &Family::template step<Second>};
@@ -112,6 +114,7 @@ std::vector<SolverRow> make_table() {
         row<Ipndm>("ipndm", {}, {order(4, 4)}),
         row<Plms>("plms", {"pndm"}, {order(4, 4), flag("skip_prk_steps", &SolverSpec::skip_prk_steps, true)}),
         row<Lms>("lms", {}, {order(4, 4)}),
+        row<Multistep>("multistep", {}, {order(3, 1000)}, false, 2.0, true),
     };
 }
 

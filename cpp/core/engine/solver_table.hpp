@@ -25,6 +25,7 @@ struct SolverRow {
     bool needs_noise_at_end;  // cannot end at level 0
     double eta_power;         // many-step limit: the deviation from the mean drifts 1 + eta^eta_power times as fast as
                               // in the probability flow (2 for ancestral steps, 1 for integrators of the SDE)
+    bool needs_table;         // of coefficients
     void (*step)(const Step<double>&, Tape<double>&, Carry&);
     void (*step_first)(const Step<First>&, Tape<First>&, Carry&);
     void (*step_second)(const Step<Second>&, Tape<Second>&, Carry&);

@@ -39,6 +39,8 @@ struct Term {
 
 template <class T>
 class Tape {
+    using One = std::array<Term<T>, 1>;
+
 public:
     struct Record {
         Operation operation;
@@ -49,14 +51,17 @@ public:
 
     // xhat0 = lambda / (lambda + level^2) * y.
     Register predict(Register y, const T& level) {
-        return add(Operation::predict, {{y, T(1.0)}}, level, T(0.0));
+        return add(Operation::predict, One{{{y, T(1.0)}}}, level, T(0.0));
     }
     // eps = (y - xhat0) / level = level / (lambda + level^2) * y.
     Register predict_noise(Register y, const T& level) {
-        return add(Operation::predict_noise, {{y, T(1.0)}}, level, T(0.0));
+        return add(Operation::predict_noise, One{{{y, T(1.0)}}}, level, T(0.0));
     }
     Register combine(std::initializer_list<Term<T>> terms, const T& noise_variance = T(0.0)) {
         return add(Operation::combine, terms, T(0.0), noise_variance);
+    }
+    Register combine(const std::vector<Term<T>>& terms) {
+        return add(Operation::combine, terms, T(0.0), T(0.0));
     }
     // A standard normal of its own, for noise that enters twice.
     Register normal() { return combine({}, T(1.0)); }
@@ -71,7 +76,8 @@ public:
     }
 
 private:
-    Register add(Operation operation, std::initializer_list<Term<T>> terms, const T& level, const T& noise) {
+    template <class Terms>
+    Register add(Operation operation, const Terms& terms, const T& level, const T& noise) {
         const int first = static_cast<int>(terms_.size());
         for (const Term<T>& term : terms)
             if (!is_zero(term.factor)) terms_.push_back(term);
@@ -91,6 +97,7 @@ struct Carry {
     Register partial = 0;          // a sum of predictions that a later step completes
     std::array<Register, 4> past{};  // predictions, newest first
     int seen = 0;
+    std::vector<Register> history;  // all predictions, oldest first, where a solver keeps them
 
     void remember(Register prediction) {
         for (int i = 3; i > 0; --i) past[i] = past[i - 1];
@@ -101,6 +108,13 @@ struct Carry {
 
 constexpr int window = 5;  // levels a step may depend on: r_{k+1}, r_k, ..., r_{k-3}
 
+// What a table of coefficients says of one step.
+template <class T>
+struct StepTable {
+    std::vector<T> coefficient;
+    T model_time;
+};
+
 // Step k = `index`, from level `now` to level `next`.
 template <class T>
 struct Step {
@@ -109,6 +123,7 @@ struct Step {
     bool ends_at_zero;  // whether the schedule does
     std::array<T, window> levels;
     T eta;
+    const StepTable<T>* table;  // null where the solver has none
 
     const T& next() const { return levels[0]; }
     const T& now() const { return levels[1]; }

@@ -11,7 +11,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from .. import _core
 from .._support import checks
+from ..schedules.schedule import as_schedule
 from .base import Sampler
 from .multistep import (
     DEIS,
@@ -39,6 +43,7 @@ from .one_step import (
     EDMStochastic,
     Heun,
 )
+from .tables import Multistep
 
 __all__ = [
     "DDIM",
@@ -63,8 +68,10 @@ __all__ = [
     "DPMppSinglestep",
     "EDMStochastic",
     "Heun",
+    "Multistep",
     "Sampler",
     "UniPC",
+    "as_multistep",
     "as_sampler",
     "from_saved",
 ]
@@ -92,9 +99,13 @@ _KINDS: tuple[type[Sampler], ...] = (
     IPNDM,
     PLMS,
     LMS,
+    Multistep,
 )
 SAMPLERS: dict[str, type[Sampler]] = {name: kind for kind in _KINDS for name in kind.names}
 """Every name and alias, and its class."""
+
+_ROUNDING = 1e-13
+"""Share of the largest coefficient below which one of a solver's table is rounding error."""
 
 _DEFAULTS: dict[str, Sampler] = {}
 
@@ -144,3 +155,43 @@ def from_saved(entry: Any) -> Sampler:
             raise checks.unknown_name(f"option of sampler {kind.names[0]!r}", name, kind.__dataclass_fields__)
     found: Sampler = kind(**options)
     return found
+
+
+def as_multistep(sampler: Any, schedule: Any, order: int | None = None) -> Multistep:
+    """The table of coefficients by which another solver runs over this schedule.
+
+    Parameters
+    ----------
+    sampler : str or Sampler
+        Deterministic, with one prediction per step at the step's first level: DDIM, DPM-Solver and DPM-Solver++
+        multistep, UniPC, DEIS, iPNDM, LMS.
+    schedule : Schedule or array_like, shape (S+1,)
+        Noise levels, noise -> clean.
+    order : int >= 1, optional
+        Keeps this many predictions and leaves earlier ones out. Default: as many as it takes to reproduce the solver
+        to rounding. Solvers in the noise prediction, and correctors, look back to the first step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other solvers, and for what is no schedule.
+
+    Examples
+    --------
+    >>> import specsched as ss
+    >>> ss.samplers.as_multistep("dpmpp_2m", [8.0, 4.0, 2.0, 0.0]).order
+    2
+    """
+    solver, levels = as_sampler(sampler), as_schedule(schedule)
+    solver.check(levels)
+    table = _core.solver_table(solver.core, levels.sigmas)
+    # Entries of rounding error are 0: the table of DDIM is exact.
+    table[abs(table) < _ROUNDING * max(1.0, abs(table).max(initial=0.0))] = 0.0
+    used = np.flatnonzero(table.any(axis=0))
+    back = int(used[-1]) + 1 if used.size else 0
+    if order is not None:
+        back = checks.integer("order", order, minimum=1) - 1
+    kept = np.zeros((levels.steps, back))
+    shared = min(back, table.shape[1])
+    kept[:, :shared] = table[:, :shared]
+    return Multistep(order=back + 1, coefficients=kept)

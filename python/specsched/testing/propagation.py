@@ -18,6 +18,7 @@ from .solvers.multistep import (
     dpmpp_2m_sde_heun,
     dpmpp_3m,
     dpmpp_3m_sde,
+    multistep,
 )
 from .solvers.one_step import ddim, ddpm, dpm_2, dpm_2_ancestral, edm_stochastic, heun
 from .solvers.single_step import dpmpp_2s, dpmpp_2s_ancestral, dpmpp_sde, dpmpp_singlestep
@@ -48,6 +49,7 @@ SAMPLERS: dict[str, Callable[..., Any]] = {
         ipndm,
         plms,
         lms,
+        multistep,
     )
 }
 

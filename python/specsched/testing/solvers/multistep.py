@@ -172,3 +172,27 @@ def dpmpp_2m_sde_heun(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, *
 def dpmpp_3m_sde(denoise: Denoise, y: Any, sigmas: Numbers, noise: Noise, **options: Any) -> Any:
     """SDE-DPM-Solver++(3M): order 3 with heun=True."""
     return dpmpp_2m_sde(denoise, y, sigmas, noise, **{"order": 3, "heun": True, **options})
+
+
+def multistep(
+    denoise: Denoise,
+    y: Any,
+    sigmas: Numbers,
+    noise: Noise,
+    *,
+    order: int = 3,
+    coefficients: Any = None,
+    model_times: Any = None,
+) -> Any:
+    """Multistep with a table of coefficients c[k][j - 1], in y = x / alpha."""
+    past: list[Any] = []
+    exp = functions(sigmas[0]).exp
+    for k in range(len(sigmas) - 1):
+        told = sigmas[k] * exp(sigmas[k] * 0 + model_times[k]) if model_times is not None else sigmas[k]
+        past.append(denoise(y, told))
+        ratio = sigmas[k + 1] / sigmas[k]
+        guess = past[k]
+        for j in range(1, min(order - 1, k) + 1):
+            guess = guess + (past[k] - past[k - j]) * coefficients[k][j - 1]
+        y = y * ratio + guess * (1 - ratio)
+    return y

@@ -1,0 +1,79 @@
+// A recorded program run over modes: errors at the end, what the errors of predictions become, and exact derivatives.
+#pragma once
+
+#include <Eigen/Core>
+#include <vector>
+
+#include "core/engine/program.hpp"
+#include "core/modes/source.hpp"
+
+namespace specsched::modes {
+
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+// Numbers of the derivatives of a run: log r (or r) of each level, then the coefficients of each step (at most table_slots),
+// then the model time of each step.
+struct Columns {
+    int steps, back;
+    bool by_log = true;
+
+    int level(int k) const { return k; }
+    int coefficient(int step, int j) const { return steps + 1 + step * back + j; }
+    int model_time(int step) const { return (steps + 1) + steps * back + step; }
+    int count(bool table) const { return table ? steps + 1 + steps * (back + 1) : steps + 1; }
+};
+
+class Run {
+public:
+    // The program is one of a deterministic solver. Source, program and levels outlive the run. Without `derivatives`,
+    // only the errors are there.
+    Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta, bool derivatives);
+
+    // sqrt(weight) (y_0 - exact y_0), one row per mode.
+    const ArrayXd& bias() const { return bias_; }
+    // Standard deviations of what the error of each prediction adds to y_0: column p for prediction p [channels x p].
+    const ArrayXXd& noise() const { return noise_; }
+    double bias_sum() const { return bias_.square().sum(); }
+    double noise_sum() const { return noise_.square().sum(); }
+
+    // Sums J^T e and J^T J over all rows, by the numbers of `columns`; the ends move along the exact solution. With a
+    // table, the program must have been recorded with Parameters::table.
+    struct Normal {
+        VectorXd gradient;
+        MatrixXd matrix;
+    };
+    Normal normal(const Columns& columns, bool table) const;
+    // The rows themselves: modes, then channels of prediction 0, 1, ...
+    MatrixXd jacobian(const Columns& columns, bool table) const;
+
+private:
+    struct Prediction {
+        int operation;
+        ArrayXd gain, gain_d, spread, spread_d;  // [channels]; of the operation, derivatives by its level
+        ArrayXd mode_gain, mode_gain_d;          // gain at each mode
+        ArrayXd shift, shift_d;                  // [modes]
+    };
+    using Row = std::vector<std::pair<int, double>>;  // derivative of a program's number by some columns
+
+    Prediction predict(int operation, double eta) const;
+    void forward();
+    void backward();
+    void sensitivities();
+    Row row(const Slope& slope, const Columns& columns, bool table) const;
+    MatrixXd bias_rows(const Columns& columns, bool table) const;
+    MatrixXd noise_rows(std::size_t prediction, const Columns& columns, bool table) const;
+
+    const Source& source_;
+    const Program& program_;
+    const std::vector<double>& sigmas_;
+    std::vector<Prediction> predictions_;
+    std::vector<int> prediction_of_;  // of each operation, or -1
+    ArrayXXd value_;                  // [modes x registers]
+    ArrayXXd gain_;                   // from each register to the output [channels x registers]
+    std::vector<ArrayXXd> from_;      // of each prediction: gain from it to each register [channels x registers]
+    ArrayXd bias_;
+    ArrayXXd noise_;
+};
+
+}  // namespace specsched::modes

@@ -1,0 +1,72 @@
+// Affine modes: directions in which the denoiser is D(y, r) = k(r) y + a(r). Data, guidance and recorded networks are
+// sets of them; losses add over modes.
+#pragma once
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace specsched::modes {
+
+using Eigen::ArrayXd;
+using Eigen::ArrayXXd;
+
+// What the denoiser says at one level, with derivatives by log r. Modes that share a slope share a channel; errors of
+// predictions enter by channel.
+struct Answers {
+    ArrayXd slope, slope_d;    // k [channels]
+    ArrayXd spread, spread_d;  // standard deviation of the error of a prediction, all directions together [channels]
+    ArrayXd shift, shift_d;    // a [modes]
+};
+
+// One kind of modes. Levels are positive unless said otherwise.
+class Group {
+public:
+    virtual ~Group() = default;
+    virtual std::ptrdiff_t channels() const = 0;
+    // `eta`: standard deviation of an error, as a fraction of the posterior's spread in each direction.
+    virtual Answers answer(double level, double eta) const = 0;
+    // The exact solution of the probability flow, [modes]; the level may be 0.
+    virtual ArrayXd solution(double level) const = 0;
+    // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
+    virtual ArrayXd flow(double level, double last) const = 0;
+
+    const ArrayXd& weight() const { return weight_; }              // of squared errors, [modes]
+    const std::vector<int>& channel() const { return channel_; }  // of each mode
+
+protected:
+    ArrayXd weight_;
+    std::vector<int> channel_;
+};
+
+using GroupPointer = std::shared_ptr<const Group>;
+
+// Several groups, one after the other.
+class Source {
+public:
+    // `shares` multiply the squared errors of the groups, those of their predictions included.
+    Source(std::vector<GroupPointer> groups, std::vector<double> shares);
+
+    std::ptrdiff_t size() const { return weight_.size(); }
+    std::ptrdiff_t channels() const { return channels_; }
+    const ArrayXd& weight() const { return weight_; }
+    const ArrayXd& root_weight() const { return root_weight_; }
+    const std::vector<int>& channel() const { return channel_; }
+
+    Answers answer(double level, double eta) const;
+    ArrayXd solution(double level) const;
+    ArrayXd flow(double level, double last) const;
+    // Channel values at each mode.
+    ArrayXd spread_out(const ArrayXd& by_channel) const;
+
+private:
+    std::vector<GroupPointer> groups_;
+    std::vector<double> shares_;
+    ArrayXd weight_, root_weight_;
+    std::vector<int> channel_;
+    std::ptrdiff_t channels_ = 0;
+    bool one_to_one_ = true;  // mode i has channel i
+};
+
+}  // namespace specsched::modes
