@@ -14,6 +14,7 @@ from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
 from .arguments import checked, checked_criterion, checked_threads
+from .mode_sources import has_modes, modes_of, only_distances
 
 
 def evaluate(
@@ -33,7 +34,9 @@ def evaluate(
     Parameters
     ----------
     spectrum, schedule, sampler, process, start, denoiser_error, threads
-        As for `transfer`.
+        As for `transfer`. In place of a spectrum, affine modes or a recording of a network: then the distance is that
+        of the outputs of a deterministic sampler to the exact solutions from the same starts, and process and start
+        are theirs.
     loss : {"w2", "kl", "reverse_kl"}
         2-Wasserstein distance (not squared), KL(target || output) or KL(output || target) in nats
         (Theorems 4.1 and 4.2 of Benita, Elad & Keshet, arXiv 2502.00180).
@@ -61,6 +64,9 @@ def evaluate(
     >>> round(ss.evaluate(ss.Spectrum([4.0]), [10.0, 1.0, 0.0], target="data"), 4)
     0.9177
     """
+    if has_modes(spectrum):
+        only_distances(loss=loss, target=target)
+        return float(np.hypot(*modes_of(spectrum).errors(schedule, sampler, denoiser_error)))
     data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
     criterion = checked_criterion(data, solver, process, loss, target, start)
     value = _core.evaluate(*data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads))
@@ -99,6 +105,9 @@ def value_and_grad(
     >>> gradient.shape
     (3,)
     """
+    if has_modes(spectrum):
+        only_distances(loss=loss, target=target)
+        return modes_of(spectrum).value_and_grad(schedule, sampler, denoiser_error)
     data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
     criterion = checked_criterion(data, solver, process, loss, target, start)
     value, gradient = _core.value_and_grad(

@@ -226,8 +226,8 @@ def make_problem(spectra: Sequence[Spectrum], steps: Any, options: Options) -> P
     count = checks.integer("steps", steps, minimum=1, maximum=100_000)
     solver = as_sampler(options.sampler)
     codes.criterion(options.process, options.loss, options.target, options.start)
-    high, low, floor = _ends(options)
-    ratio = _least_ratio(options.min_ratio, solver, count, high, low or floor)
+    high, low, floor = ends_of(options)
+    ratio = least_ratio_for(options.min_ratio, solver, count, high, low or floor)
     full = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
     checked_criterion(full, solver, options.process, options.loss, options.target, options.start)
     problem = Problem(
@@ -284,7 +284,7 @@ def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
     return compressed(spectrum)
 
 
-def _ends(options: Options) -> tuple[float, float, float]:
+def ends_of(options: Options) -> tuple[float, float, float]:
     """First level, last level and floor (0: none)."""
     high = (
         DEFAULT_SIGMA_MAX[options.process]
@@ -296,7 +296,7 @@ def _ends(options: Options) -> tuple[float, float, float]:
     return high, low, floor
 
 
-def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
+def least_ratio_for(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
     """What was asked for, or a quarter of the mean gap in log sigma (at most SAFE_RATIO) for multistep solvers."""
     if given is not None:
         ratio = checks.real("min_ratio", given, minimum=1.0)

@@ -9,6 +9,7 @@ import numpy as np
 from .._support.codes import LossName, ProcessName, StartName, TargetName
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
+from .on_modes import design_on_modes, on_modes
 from .problem import Options, Problem
 from .result import Design
 from .rivals import rivals_of
@@ -33,6 +34,7 @@ def design(
     combine: Literal["mean", "worst"] = "mean",
     alphas_cumprod: Any = None,
     robust: bool | float | Neighbourhood = False,
+    schedule: Any = None,
     init: Any = None,
     tol: float = 1e-9,
     max_iter: int = 500,
@@ -43,11 +45,14 @@ def design(
     Parameters
     ----------
     spectrum : Spectrum, array_like or list of Spectrum
-        Of the data. A list asks for one schedule for all of them, see `combine`.
+        Of the data. A list asks for one schedule for all of them, see `combine`. Or a recording of a network
+        (`specsched.record`), affine modes, or a list of these: the distance to the network's own converged solution,
+        for deterministic samplers; ends and process are then those of the recording.
     steps : int
         Number of steps S >= 1.
     sampler : str or specsched.samplers.Sampler
-        What will run over the levels.
+        What will run over the levels. A `specsched.samplers.Multistep` without coefficients is designed together with
+        the levels: `Design.sampler` holds it, and `Design.baselines` are the heuristics with DPM-Solver++(2M).
     process : {"vp", "ve", "flow"}
         The noising process.
     loss : {"w2", "kl", "reverse_kl"}
@@ -89,6 +94,8 @@ def design(
         Design for a neighbourhood of every spectrum, scaled and tilted, combined as for a list: True for scales
         1/2, 1, 2 and tilts -0.1, 0, 0.1, a number for a size (1 is the same as True), or a `Neighbourhood`. `loss` and
         `baselines` are then those of the neighbourhood, `losses` those of the spectra themselves.
+    schedule : Schedule or array_like, optional
+        Fixed levels: only the coefficients of a `specsched.samplers.Multistep` are designed.
     init : Schedule or array_like, optional
         A further start.
     tol : float
@@ -138,6 +145,19 @@ def design(
         max_iter=max_iter,
         threads=threads,
     )
+    if on_modes(spectrum, sampler):
+        refused = {
+            "alphas_cumprod": alphas_cumprod is not None,
+            "robust": bool(robust),
+            "method": method != "newton",
+            "combine": combine != "mean",
+        }
+        return design_on_modes(spectrum, steps, options, schedule=schedule, init=init, refused=refused)
+    if schedule is not None:
+        raise ValueError(
+            "schedule= fixes the levels, and only the coefficients of Multistep are left to design: pass "
+            "sampler=specsched.samplers.Multistep(order=...)"
+        )
     task = prepare(spectrum, steps, options, method, combine, alphas_cumprod, robust)
     rivals = rivals_of(task.problem)
     starts = list(rivals.values())

@@ -1,0 +1,41 @@
+"""What may stand in the place of a spectrum: affine modes, and what gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .modes import Modes
+
+
+def has_modes(source: Any) -> bool:
+    """Whether this is judged by modes: `Modes`, a recording."""
+    return callable(getattr(source, "modes", None))
+
+
+def modes_of(source: Any) -> Modes:
+    """The modes of `Modes` or of a recording."""
+    found = source.modes()
+    if isinstance(found, Modes):
+        return found
+    return Modes.recorded(
+        found.prediction,
+        found.band,
+        found.slope,
+        found.variance,
+        found.dimension,
+        sigma_max=found.highest,
+        sigma_floor=found.lowest,
+        process=source.process,
+        weight=found.weight,
+        roughness=found.roughness,
+    )
+
+
+def only_distances(**given: str) -> None:
+    """Raise for anything but the W2 distance to the exact solution: modes follow single trajectories."""
+    for name, only in (("loss", "w2"), ("target", "limit")):
+        if given.get(name, only) != only:
+            raise ValueError(
+                f"{name}={given[name]!r} is not available on modes: they follow the distance to the exact "
+                f"solution from the same start, {name}={only!r}"
+            )
