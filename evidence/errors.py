@@ -1,0 +1,185 @@
+"""How far each schedule ends from a network's own converged solution, on starts that no design has seen:
+
+python -m evidence.errors cifar16_eps --data cifar10_train_jpeg.npz --out evidence/results/errors_cifar16_eps.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import specsched as ss
+
+from . import data
+from .networks import CHECKPOINTS, Network, load
+
+SOLVERS = ("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")
+FIXED_ORDERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")  # rivals of a designed multistep solver
+CALLS = (5, 8, 12, 20)
+# The family that is tuned in hindsight, on the very starts that judge: powers rho and lowest level over the floor.
+POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
+LOWEST = (1.0, 2.0, 4.0)
+TRAIN_SEED, TEST_SEED = 1, 2
+
+
+class Tried(NamedTuple):
+    """A schedule with the solver that runs over it."""
+
+    schedule: ss.Schedule
+    sampler: Any
+    seconds: float = 0.0
+    predicted: float = float("nan")
+
+
+class Case(NamedTuple):
+    """A network under one guidance scale, with what designs may know of it."""
+
+    network: Network
+    guidance: float
+    spectrum: ss.Spectrum
+    high: float
+    floor: float
+
+    def denoiser(self, starts: int) -> Any:
+        """The network for `starts` starts, whose labels go round the classes."""
+        labels = torch.arange(starts) % self.network.classes if self.network.classes else None
+
+        def denoise(y: torch.Tensor, sigma: Any, index: np.ndarray) -> torch.Tensor:
+            rows = None if labels is None else labels[torch.as_tensor(index)]
+            level = torch.as_tensor(np.asarray(sigma, dtype=np.float64)).reshape(-1)
+            with torch.no_grad():
+                return self.network.denoise(y, level.expand(len(y)), rows, self.guidance)
+
+        return denoise
+
+    def noise(self, starts: int, seed: int) -> torch.Tensor:
+        """Standard normal starts."""
+        return torch.randn(starts, *self.network.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def steps_of(solver: str, calls: int) -> int:
+    """Steps that a budget of network calls allows; Heun needs two a step, but for the last."""
+    return (calls + 1) // 2 if solver == "heun" else calls
+
+
+def edm_family(case: Case, steps: int) -> Iterator[tuple[str, ss.Schedule]]:
+    """Members of the family of Karras et al. (2022) over its power and its lowest level."""
+    for low in LOWEST:
+        for power in POWERS:
+            # One step less and then 0: the lowest level is where the last step starts.
+            levels = np.linspace(case.high ** (1 / power), (low * case.floor) ** (1 / power), steps) ** power
+            levels[0], levels[-1] = case.high, low * case.floor
+            yield f"edm rho {power:g} low {low:g}", ss.Schedule([*levels, 0.0])
+
+
+def heuristics(case: Case, steps: int) -> dict[str, ss.Schedule]:
+    """Every baseline between the ends of the network, with default parameters."""
+    return ss.baselines.all_schedules(steps, sigma_max=case.high, sigma_min=0.0, sigma_floor=case.floor)
+
+
+def candidates(case: Case, solver: str, calls: int, designs: Any) -> dict[str, Tried]:
+    """All that is tried in one cell."""
+    steps = steps_of(solver, calls)
+    found = {f"heuristic: {name}": Tried(s, solver) for name, s in heuristics(case, steps).items()}
+    found |= {f"tuned: {name}": Tried(s, solver) for name, s in edm_family(case, steps)}
+    return found | designs(case, solver, steps)
+
+
+def measure(
+    case: Case, cells: list[tuple[str, int]], designs: Any, starts: int, batch: int
+) -> list[dict[str, Any]]:
+    """Rows of the table for one network and guidance scale: every cell is a solver and a number of calls."""
+    tried: dict[str, Tried] = {}
+    for solver, calls in cells:
+        for name, one in candidates(case, solver, calls, designs).items():
+            tried[f"{solver}|{calls}|{name}"] = one
+    trial = ss.trial(
+        tried,
+        case.denoiser(starts),
+        case.noise(starts, TEST_SEED),
+        sigma_floor=case.floor,
+        batch_size=batch,
+        progress=True,
+    )
+    rows = []
+    for key, error, deviation in zip(trial.names, trial.errors, trial.standard_errors, strict=True):
+        solver, calls, name = key.split("|")
+        rows.append(
+            {
+                "guidance": case.guidance,
+                "solver": solver,
+                "calls": int(calls),
+                "schedule": name,
+                "rmse": f"{error:.5g}",
+                "standard_error": f"{deviation:.2g}",
+                "predicted": f"{tried[key].predicted:.5g}",
+                "reference_error": f"{trial.reference_error:.2g}",
+                "seconds": f"{tried[key].seconds:.2g}",
+            }
+        )
+    return rows
+
+
+def spectrum_of(network: Network, path: Path | None) -> ss.Spectrum:
+    """Of the network's training data."""
+    name = network.recipe.data
+    if name.startswith("cifar"):
+        if path is None:
+            raise SystemExit("--data must name the archive of CIFAR-10's images")
+        samples = data.cifar(path, network.shape[-1])[0]
+    else:
+        samples = getattr(data, name)()[0]
+    return ss.Spectrum.from_samples(samples.reshape(len(samples), -1))
+
+
+def case_of(name: str, guidance: float, path: Path | None, folder: Path) -> Case:
+    """A network of the evidence with its spectrum and the ends of its levels."""
+    network = load(name, folder)
+    low, high = network.sigma_range
+    return Case(network, guidance, spectrum_of(network, path), float(high), float(low))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One row a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> None:
+    from .designs import Designs
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--solvers", nargs="+", default=list(SOLVERS))
+    parser.add_argument("--calls", type=int, nargs="+", default=list(CALLS))
+    parser.add_argument("--starts", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument(
+        "--refine", type=int, default=0, help="largest number of calls whose schedules are refined"
+    )
+    args = parser.parse_args()
+    rows = []
+    for guidance in args.guidance:
+        case = case_of(args.name, guidance, args.data, args.checkpoints)
+        cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
+        rows += measure(case, cells, Designs(case, args.refine), args.starts, args.batch)
+        write(args.out, rows)
+
+
+if __name__ == "__main__":
+    main()
