@@ -71,7 +71,7 @@ class Modes:
         >>> import specsched as ss
         >>> from specsched.analysis.modes import Modes
         >>> round(ss.evaluate(Modes.gaussian([1.0], 10.0), [10.0, 1.0, 0.0]), 4)
-        0.4523
+        0.4527
         """
         data = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
         first = checks.real("sigma_max", sigma_max, above=0.0)

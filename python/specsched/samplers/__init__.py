@@ -143,8 +143,8 @@ def from_saved(entry: Any) -> Sampler:
     Examples
     --------
     >>> import specsched as ss
-    >>> ss.samplers.from_saved(ss.samplers.DDIM(eta=0.3).saved)
-    DDIM(eta=0.3)
+    >>> ss.samplers.from_saved(ss.samplers.DDIM(eta=0.3).saved) == ss.samplers.DDIM(eta=0.3)
+    True
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("options", {}), Mapping):
         raise TypeError(f"a saved sampler must be a mapping of name and options, got {entry!r}")
