@@ -4,7 +4,7 @@ Arrays are float64, C-contiguous and one-dimensional unless said otherwise; `thr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypedDict, type_check_only
+from typing import Any, ClassVar, TypedDict, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,7 @@ class Start(metaclass=_PybindType):
     @property
     def value(self) -> int: ...
 
-class Criterion:
+class Criterion(metaclass=_PybindType):
     def __init__(self, process: Process, loss: Loss, target: Target, start: Start) -> None: ...
     @property
     def process(self) -> Process: ...
@@ -200,6 +200,7 @@ class DesignStatus(metaclass=_PybindType):
 # Losses are reported ones (of an exact denoiser) but for `searched_loss`; `start`: which start the search came from, -1
 # for one of its own; `returned_start`: which start is better than what the search found and is returned, -1 for none.
 class DesignResult(metaclass=_PybindType):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
     def sigmas(self) -> _Array: ...
     @property
@@ -303,7 +304,8 @@ class _Answer(TypedDict):
     shift_d: _Array
 
 # Affine modes D(y, r) = slope y + shift; slopes and spreads belong to channels, which modes share.
-class Modes:
+class Modes(metaclass=_PybindType):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @staticmethod
     def gaussian(eigenvalues: _Array, multiplicity: _Array, weight: _Array, first: float) -> Modes: ...
     # One mode per pair, then one for every entry of `pair` (which it belongs to) and the two means.
