@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 import specsched as ss
+from specsched.designs import problem
+
+WIDE = ss.Spectrum(1.0 / np.arange(1, 10_001) ** 2)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +44,37 @@ def test_what_was_asked_for_is_kept(found: ss.Design) -> None:
     assert found.losses == (found.loss,)
     floor = ss.design([1.0], 3, sampler="ddpm", loss="kl", sigma_max=80.0, sigma_floor=0.01, target="data")
     assert (floor.sampler.name, floor.loss_name, floor.sigma_floor) == ("ddpm", "kl", 0.01)
+
+
+def test_costs_are_found_once_and_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def count(*arguments: Any) -> ss.Costs:
+        asked.append(arguments)
+        return costs_of(*arguments)
+
+    costs_of = problem.costs_of
+    monkeypatch.setattr(problem, "costs_of", count)
+    found = ss.design(WIDE, 6, sampler="dpmpp_2m")
+    assert not asked
+    first, again = found.costs, found.costs
+    assert first is again
+    assert len(asked) == 1
+    assert first == ss.costs(WIDE, found.schedule, sampler="dpmpp_2m")
+    assert found.schedule.made_for is found.schedule.made_for
+
+
+def test_a_pickled_design_leaves_the_spectrum_behind() -> None:
+    found = ss.design(WIDE, 6)
+    sent = pickle.dumps(found)
+    assert len(sent) < WIDE.eigenvalues.nbytes
+    again = pickle.loads(sent)
+    assert again == found
+    assert hash(again) == hash(found)
+    assert again.costs == found.costs
+    assert dict(again.schedule.made_for) == dict(found.schedule.made_for)
+    assert replace(again, message="renamed").costs == found.costs
+    assert replace(again, message="renamed") != found
 
 
 def test_repr_names_the_essentials(found: ss.Design) -> None:

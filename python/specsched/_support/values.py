@@ -36,12 +36,14 @@ class ByValue:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
-        return all(equal(getattr(self, name), getattr(other, name)) for name in names)
+        return equal(self._compared(), other._compared())
 
     def __hash__(self) -> int:
         # Of what can be hashed: equal objects then have equal hashes, and few others do.
-        return hash(tuple(v for v in self.__dict__.values() if isinstance(v, (str, int, bool, type(None)))))
+        return hash(tuple(v for v in self._compared() if isinstance(v, (str, int, bool, type(None)))))
+
+    def _compared(self) -> list[Any]:
+        return [getattr(self, field.name) for field in fields(self) if field.compare]  # type: ignore[arg-type]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for value in state.values():

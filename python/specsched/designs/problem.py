@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -150,11 +150,12 @@ class Problem:
             threads=self._threads_for(spectrum),
         )
 
-    def costs_of(self, schedule: Schedule, known: float | None = None) -> Costs:
-        """What schedule and ends cost on all spectra together; `known` is what `loss_of` says of the schedule."""
+    def costs_of(self, schedule: Schedule, known: float | None = None) -> Callable[[], Costs]:
+        """What finds the costs of schedule and ends on all spectra; `known` is what `loss_of` says of the schedule."""
         distances: dict[str, float] = {} if known is None else {self.target: known}
         judged = (self.process, self.loss, self.start)
-        return costs_of(self.full, schedule, self.sampler, judged, self._threads_for(self.full), distances)
+        threads = self._threads_for(self.full)
+        return partial(costs_of, self.full, schedule, self.sampler, judged, threads, distances)
 
     def _threads_for(self, spectrum: Spectrum) -> int:
         return self.threads if len(spectrum) * self.steps > SERIAL_WORK else 1

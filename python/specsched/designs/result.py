@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from html import escape
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +54,7 @@ class Design(ByValue):
         What was asked for.
     costs : Costs or None
         What the schedule costs (its distance to the sampler's many-step limit), what its two ends cost (the
-        distance of that limit to the data), and the total: see `specsched.costs`.
+        distance of that limit to the data), and the total: see `specsched.costs`. Found when first asked for.
     timesteps : ndarray of int, shape (S,) or (S+1,), or None
         Of a design on a model's grid (``alphas_cumprod``): the timesteps of all positive levels, falling.
         `baselines` are then the heuristics rounded to the grid (best rounding in log sigma), `kkt_error` is that of
@@ -94,7 +97,11 @@ class Design(ByValue):
     neighbourhood_losses: FloatArray | None = None
     target: str = "limit"
     start: str = "prior"
-    costs: Costs | None = None
+    _costs: Costs | Callable[[], Costs] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def costs(self) -> Costs | None:
+        return self._costs() if callable(self._costs) else self._costs
 
     @property
     def status(self) -> int:
@@ -130,6 +137,13 @@ class Design(ByValue):
         if len(gains) > _SHOWN:
             lines.append(f"    and {len(gains) - _SHOWN} more")
         return "\n".join(lines)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy holds the costs themselves, not the spectrum that they follow from.
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"_costs": self.costs}
+
+    def _compared(self) -> list[Any]:
+        return [*super()._compared(), self.costs]
 
     def _extra_lines(self) -> list[str]:
         lines = []
@@ -167,8 +181,12 @@ class Design(ByValue):
 
 def remembered(design: Design) -> Design:
     """The design with a schedule that tells, also when it is saved, what it was made for."""
+    return replace(design, schedule=design.schedule.remembering(partial(_asked, design)))
+
+
+def _asked(design: Design) -> dict[str, Any]:
     schedule = design.schedule
-    asked = {
+    asked: dict[str, Any] = {
         "specsched": VERSION,
         "sampler": design.sampler.saved,
         "process": design.process,
@@ -182,7 +200,7 @@ def remembered(design: Design) -> Design:
     }
     if design.timesteps is not None:
         asked["timesteps"] = design.timesteps
-    return replace(design, schedule=schedule.remembering(asked))
+    return asked
 
 
 def cost_line(costs: Costs) -> str:

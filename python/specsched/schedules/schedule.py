@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -61,7 +61,7 @@ class Schedule:
     __slots__ = ("_made_for", "_name", "_sigmas")
     _sigmas: FloatArray
     _name: str
-    _made_for: Mapping[str, Any]
+    _made_for: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
     def __init__(self, sigmas: object, *, name: str = "", made_for: Mapping[str, Any] = _NOTHING) -> None:
         levels = checks.vector("sigmas", sigmas, longest=checks.MOST_STEPS + 1)
@@ -161,6 +161,8 @@ class Schedule:
     @property
     def made_for(self) -> Mapping[str, Any]:
         """What the schedule was made for, read-only; empty for one that was not designed."""
+        if callable(self._made_for):
+            self._made_for = MappingProxyType(saved.plain(self._made_for()))
         return self._made_for
 
     @property
@@ -188,14 +190,12 @@ class Schedule:
 
     def renamed(self, name: str) -> Schedule:
         """The same levels under another name."""
-        schedule = object.__new__(Schedule)
-        schedule._sigmas = self._sigmas
-        schedule._name = _label(name)
+        schedule = Schedule._trusted(self._sigmas, _label(name))
         schedule._made_for = self._made_for
         return schedule
 
-    def remembering(self, made_for: Mapping[str, Any]) -> Schedule:
-        """The same levels and name with another `made_for`.
+    def remembering(self, made_for: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> Schedule:
+        """The same levels and name with another `made_for`, or with a function that makes it when it is first read.
 
         Examples
         --------
@@ -204,7 +204,7 @@ class Schedule:
         {'model': 'mine'}
         """
         schedule = self.renamed(self._name)
-        schedule._made_for = MappingProxyType(saved.plain(made_for))
+        schedule._made_for = made_for if callable(made_for) else MappingProxyType(saved.plain(made_for))
         return schedule
 
     def resampled(self, steps: int) -> Schedule:
@@ -230,7 +230,7 @@ class Schedule:
                 f"{self.steps} steps from {self[0]:g} to {self[-1]:g} cannot be resampled to {count}: there is no "
                 "curve without two positive levels on either side"
             )
-        facts = {key: value for key, value in self._made_for.items() if key != "timesteps"}
+        facts = {key: value for key, value in self.made_for.items() if key != "timesteps"}
         return Schedule(levels, name=self._name, made_for={**facts, "resampled_from": self.steps})
 
     # -- as a sequence of levels -----------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Schedule:
         return hash((self._sigmas + 0.0).tobytes())  # + 0.0 makes -0.0 and 0.0, which are equal, hash alike
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._sigmas.tolist(), self._name, dict(self._made_for))
+        return _restore, (self._sigmas.tolist(), self._name, dict(self.made_for))
 
     # -- shown -----------------------------------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class Schedule:
         OSError
             The file cannot be written.
         """
-        write_whole(path, saved.text_of(self._sigmas.tolist(), self._name, self._made_for).encode())
+        write_whole(path, saved.text_of(self._sigmas.tolist(), self._name, self.made_for).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Schedule:
@@ -359,8 +359,7 @@ def as_schedule(value: Any) -> Schedule:
 
 
 def _restore(levels: list[float], name: str, made_for: dict[str, Any]) -> Schedule:
-    schedule = Schedule._trusted(np.array(levels), name)
-    return schedule.remembering(made_for) if made_for else schedule
+    return Schedule._trusted(np.array(levels), name).remembering(made_for)
 
 
 def _label(name: object) -> str:
