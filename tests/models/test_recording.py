@@ -222,9 +222,8 @@ def test_predictions_need_the_recorded_ends_and_a_deterministic_sampler() -> Non
     recording = ss.record(Mixture(), noise(8), sigma_max=HIGH, sigma_floor=LOW, slopes=False)
     for levels, sampler, message in (
         ([10.0, 1.0, 0.0], "ddim", "starts at sigma = 10"),
-        ([HIGH, 0.01, 0.0], "ddim", "no positive level below"),
-        ([HIGH, 0.1], "ddim", "must end at 0"),
-        ([HIGH, 0.1, 0.0], "ddpm", "deterministic samplers only; ddpm adds noise"),
+        ([HIGH, 0.01, 0.0], "ddim", "below the lowest recorded one, 0.03"),
+        ([HIGH, 0.1, 0.0], "ddpm", "ddpm. adds noise: set its eta and s_churn to 0"),
     ):
         with pytest.raises(ValueError, match=message):
             recording.predict(levels, sampler=sampler)

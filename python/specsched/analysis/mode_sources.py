@@ -15,20 +15,9 @@ def has_modes(source: Any) -> bool:
 def modes_of(source: Any) -> Modes:
     """The modes of `Modes` or of a recording."""
     found = source.modes()
-    if isinstance(found, Modes):
-        return found
-    return Modes.recorded(
-        found.prediction,
-        found.band,
-        found.slope,
-        found.variance,
-        found.dimension,
-        sigma_max=found.highest,
-        sigma_floor=found.lowest,
-        process=source.process,
-        weight=found.weight,
-        roughness=found.roughness,
-    )
+    if not isinstance(found, Modes):
+        raise TypeError(f"{type(source).__name__}.modes() must return Modes, got {type(found).__name__}")
+    return found
 
 
 def only_distances(**given: str) -> None:

@@ -278,6 +278,14 @@ class Modes:
         """Itself."""
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_core"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        shares = [float(part["share"]) for part in self._parts]
+        self._core = _core.Modes.merged([build(part) for part in self._parts], shares)
+
     @property
     def size(self) -> int:
         """Number of modes."""

@@ -23,8 +23,8 @@ from ..reference import SOLVER, error_from_halving, fine_schedule
 from ..sampling import begin
 from ..tasks import batches, check_executor, spread
 from .bands import Bands, make_bands, power
-from .modes import interval
 from .recording import Recording
+from .series import interval
 
 # 120 and 60 levels: 16 starts cost 2,904 calls, and the fine run errs some 2e-4 of the data's spread on the networks
 # tried.

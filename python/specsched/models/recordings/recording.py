@@ -17,10 +17,11 @@ from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.codes import ProcessName
 from ..._support.files import write_whole
+from ...analysis.modes import Modes
 from ...spectra.spectrum import Spectrum
 from ..sampling import resolve
 from .bands import Bands, FourierBands
-from .modes import ModeDenoiser, Modes, leading, predicted_error
+from .series import leading
 
 FORMAT = "specsched recording"
 VERSION = 1
@@ -113,7 +114,7 @@ class Recording:
         return digest.hexdigest()[:16]
 
     def modes(self) -> Modes:
-        """The leading modes of every band, with slope and offset as series.
+        """The leading modes of every band: what `evaluate`, `design` and `predict` judge schedules by.
 
         Examples
         --------
@@ -121,29 +122,25 @@ class Recording:
         >>> noise = np.random.default_rng(0).standard_normal((8, 2))
         >>> recording = ss.record(ss.models.gaussian([1.0, 0.1]), noise, sigma_max=10.0, sigma_floor=0.05)
         >>> modes = recording.modes()
-        >>> modes.prediction.shape[0] == len(modes.band), modes.slope.shape[0] == modes.variance.size
-        (True, True)
+        >>> modes.sigma_max, modes.sigma_floor
+        (10.0, 0.05)
         """
         return self._modes
 
     @cached_property
     def _modes(self) -> Modes:
         prediction, band = leading(self.gram)
-        return Modes(
-            lowest=self.sigma_floor,
-            highest=self.sigma_max,
-            prediction=prediction,
-            band=band,
-            weight=np.ones(len(band)),
-            slope=self.slope,
+        return Modes.recorded(
+            prediction,
+            band,
+            self.slope,
+            self.variances,
+            self.sizes,
+            sigma_max=self.sigma_max,
+            sigma_floor=self.sigma_floor,
+            process=self.process,
             roughness=self.roughness,
-            variance=self.variances,
-            dimension=self.sizes,
         )
-
-    @cached_property
-    def _denoiser(self) -> ModeDenoiser:
-        return ModeDenoiser(self._modes)
 
     @property
     def denoiser_error(self) -> float:
@@ -156,17 +153,17 @@ class Recording:
         Parameters
         ----------
         schedule : Schedule, Design or array_like
-            Starting at `sigma_max`, no positive level below `sigma_floor`.
+            From `sigma_max`, no positive level below `sigma_floor`.
         sampler : str or Sampler
             Deterministic.
 
         Raises
         ------
         ValueError
-            Other ends, or a stochastic sampler.
+            Another first level, a level below `sigma_floor`, or a stochastic sampler.
         """
         levels, solver, _ = resolve(schedule, sampler, self.process)
-        return predicted_error(self._modes, self._denoiser, levels, solver)
+        return self._modes.errors(levels, solver)[0] / float(np.sqrt(self.dim))
 
     def check_model(self, answers: FloatArray) -> None:
         """Raise unless these answers to the fixed numbers (`probe_model`) are those of the recorded network."""
@@ -266,7 +263,7 @@ class Recording:
         slopes = "measured" if self.measured_slopes else "from the variances"
         return (
             f"Recording of {self.starts} starts of shape {self.shape}, sigma {self.sigma_max:.4g} to "
-            f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {len(self._modes.band)} modes, slopes "
+            f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {self._modes.size} modes, slopes "
             f"{slopes}\n  reference error {self.reference_error:.3g} per value, denoiser error "
             f"{self.denoiser_error:.2g}; {self.calls} network calls in {self.seconds:.1f} s; hash {self.hash}"
         )
