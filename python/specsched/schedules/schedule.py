@@ -15,7 +15,8 @@ from .._support import checks
 from .._support.checks import FloatArray
 from .._support.files import write_whole
 from . import resampling, saved, training_grid
-from .export import comfyui, diffusers, k_diffusion
+from .export import TARGETS, comfyui, diffusers, k_diffusion
+from .levels import check_order, check_range
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -66,7 +67,7 @@ class Schedule:
     def __init__(self, sigmas: object, *, name: str = "", made_for: Mapping[str, Any] = _NOTHING) -> None:
         levels = checks.vector("sigmas", sigmas, longest=checks.MOST_STEPS + 1)
         checks.non_negative("sigmas", levels)
-        _check_order("sigmas", levels, decreasing=True)
+        check_order("sigmas", levels, decreasing=True)
         self._sigmas = checks.read_only(levels)
         self._name = _label(name)
         self._made_for = MappingProxyType(saved.plain(made_for)) if made_for is not _NOTHING else _NOTHING
@@ -111,11 +112,11 @@ class Schedule:
         """
         abar = checks.vector("alpha_bar", values)
         hint = "; abar = 0 means infinite noise: cap it to the lowest value of the model"
-        _check_range("alpha_bar", abar, (abar <= 0) | (abar > 1), "lie in (0, 1]", hint)
-        _check_order("alpha_bar", abar, decreasing=False)
+        check_range("alpha_bar", abar, (abar <= 0) | (abar > 1), "lie in (0, 1]", hint)
+        check_order("alpha_bar", abar, decreasing=False)
         with np.errstate(over="ignore"):
             levels = np.sqrt((1.0 - abar) / abar)
-        _check_range(
+        check_range(
             "alpha_bar", abar, ~np.isfinite(levels), "have a finite level sqrt((1 - abar)/abar)", hint
         )
         return cls(levels, name=name)
@@ -144,8 +145,8 @@ class Schedule:
         """
         times = checks.vector("flow_times", values)
         hint = "; t = 1 means infinite noise over signal: start slightly below it, for instance at 0.999"
-        _check_range("flow_times", times, (times < 0) | (times >= 1), "lie in [0, 1)", hint)
-        _check_order("flow_times", times, decreasing=True)
+        check_range("flow_times", times, (times < 0) | (times >= 1), "lie in [0, 1)", hint)
+        check_order("flow_times", times, decreasing=True)
         return cls(times / (1.0 - times), name=name)
 
     @property
@@ -325,6 +326,17 @@ class Schedule:
 
     # -- hand-over to frameworks -----------------------------------------------------------------------------
 
+    def to(self, target: str, **options: Any) -> Any:
+        """What a framework takes: `target` and its options are those of `specsched.schedules.export.TARGETS`.
+
+        Examples
+        --------
+        >>> from specsched import Schedule
+        >>> Schedule([3.0, 1.0, 0.0]).to("comfyui", flow=True).text
+        '0.75, 0.5, 0'
+        """
+        return checks.lookup("target", target, TARGETS)(self._sigmas, **options)
+
     def to_diffusers(self, scheduler: object) -> dict[str, Any]:
         """Keyword arguments for ``pipe(...)`` or ``set_timesteps`` that reproduce this schedule exactly.
 
@@ -338,7 +350,7 @@ class Schedule:
 
     def to_comfyui(self, *, flow: bool = False) -> Any:
         """The levels as ComfyUI takes them. See `specsched.schedules.export.comfyui.comfy_sigmas`."""
-        return comfyui.comfy_sigmas(self.flow_times if flow else self._sigmas)
+        return comfyui.comfy_sigmas(self._sigmas, flow=flow)
 
     def timesteps(self, alphas_cumprod: object) -> FloatArray:
         """Fractional training timesteps of the S first levels. See `specsched.schedules.training_grid.timesteps`."""
@@ -366,30 +378,6 @@ def _label(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {type(name).__name__}")
     return name
-
-
-def _check_range(name: str, array: FloatArray, bad: NDArray[np.bool_], rule: str, hint: str) -> None:
-    if bad.any():
-        k = checks.first_bad(bad)
-        raise ValueError(f"{name} must {rule}; {name}[{k}] is {array[k]:.17g}{hint}")
-
-
-def _check_order(name: str, array: FloatArray, *, decreasing: bool) -> None:
-    """At least two entries, strictly monotone from noise to clean."""
-    if array.size < 2:
-        raise ValueError(f"{name} must have at least 2 levels (one step), got {array.size}")
-    before, after = array[:-1], array[1:]
-    right = after < before if decreasing else after > before
-    if right.all():
-        return
-    k = int(np.argmin(right))
-    wrong = after > before if decreasing else after < before
-    reverse = "; the list runs from clean to noise: reverse it" if wrong.all() else ""
-    verb, side = ("decrease", "below") if decreasing else ("increase", "above")
-    raise ValueError(
-        f"{name} must {verb} strictly from noise to clean; {name}[{k + 1}] = {after[k]:.17g} "
-        f"does not lie {side} {name}[{k}] = {before[k]:.17g}{reverse}"
-    )
 
 
 def _short(levels: list[float]) -> str:

@@ -19,7 +19,7 @@ class ComfySigmas(NamedTuple):
     """For code: ``torch.FloatTensor(values)`` is a SIGMAS."""
 
 
-def comfy_sigmas(levels: FloatArray) -> ComfySigmas:
+def comfy_sigmas(sigmas: FloatArray, *, flow: bool = False) -> ComfySigmas:
     """The S + 1 levels as ComfyUI takes them.
 
     The text has as many digits as single precision can tell apart, without exponents: ManualSigmas reads
@@ -29,8 +29,10 @@ def comfy_sigmas(levels: FloatArray) -> ComfySigmas:
 
     Parameters
     ----------
-    levels : ndarray, shape (S + 1,)
-        Levels sigma; for a flow-matching model (SD3, Flux, Wan ...) flow times sigma/(1 + sigma) instead.
+    sigmas : ndarray, shape (S + 1,)
+        Levels of the schedule.
+    flow : bool
+        For a flow-matching model (SD3, Flux, Wan ...): the flow times sigma/(1 + sigma) instead.
 
     Returns
     -------
@@ -50,6 +52,6 @@ def comfy_sigmas(levels: FloatArray) -> ComfySigmas:
     >>> Schedule([3.0, 1.0, 0.0]).to_comfyui(flow=True).values
     [0.75, 0.5, 0.0]
     """
-    values = single_precision(levels)
+    values = single_precision(sigmas / (1.0 + sigmas) if flow else sigmas)
     text = ", ".join(np.format_float_positional(value, trim="-") for value in values)
     return ComfySigmas(text, values.tolist())

@@ -322,12 +322,12 @@ def _demo_sound(path: Path, options: Options) -> Data:
     return demos.demo_sound(**options), None
 
 
-SOURCES: tuple[Source, ...] = (
+SOURCES: list[Source] = [
     Source("images", lambda path: bool(_files(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS, True),
     Source("sounds", lambda path: bool(_files(path, audio.SUFFIXES)), _read_audio, _AUDIO_OPTIONS),
     Source("arrays (.npy, .npz)", _is_array, _read_array, _ARRAY_OPTIONS),
     Source("a saved spectrum (.json, .npz)", _is_saved, _read_saved, frozenset()),
-)
+]
 DEMOS: dict[str, Source] = {
     "photographs": Source(
         "demo photographs", lambda path: False, _demo_photographs, frozenset({"size", "color"}), True
