@@ -41,8 +41,12 @@ HEAVY = {
     "rich",
     "sklearn",
     "pandas",
+    "dask",
+    "diffusers",
     "distributed",
+    "jax",
     "torch",
+    "concurrent",  # and with it logging: for scans only
 }
 
 

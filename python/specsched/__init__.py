@@ -11,8 +11,6 @@ from .analysis.losses import Costs, costs, evaluate, value_and_grad
 from .designs.heuristics import best_member, tuned
 from .designs.path import design_path
 from .designs.result import Design
-from .designs.scans.result import ScanResult
-from .designs.scans.runs import scan
 from .designs.single import design
 from .designs.with_eta import design_eta
 from .samplers import Sampler
@@ -23,6 +21,8 @@ from .spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from . import models
+    from .designs.scans.result import ScanResult
+    from .designs.scans.runs import scan
     from .models.recordings.record import record
     from .models.recordings.recording import Recording
     from .models.refining.refine import refine
@@ -65,7 +65,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-# What works with networks loads when it is first asked for.
+# What works with networks or with processes loads when it is first asked for.
 _LAZY = {
     "models": "models",
     "record": "models.recordings.record",
@@ -73,6 +73,8 @@ _LAZY = {
     "refine": "models.refining.refine",
     "Refined": "models.refining.refined",
     "sample": "models.sampling",
+    "scan": "designs.scans.runs",
+    "ScanResult": "designs.scans.result",
     "trial": "models.trial",
     "Trial": "models.trial",
 }

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,10 +40,10 @@ class Staged:
             if self._mode is not None and not os.access(self.target, os.W_OK):
                 raise PermissionError(13, "Permission denied")
             self._replaces = self._mode is None or stat.S_ISREG(self._mode)
-            folder = self.target.parent if self._replaces else Path(tempfile.gettempdir())
+            folder = self.target.parent if self._replaces else _temporary()
             # Not after the target, whose name may have all the letters that the system admits; the ending stays,
             # since some writers go by it.
-            self.beside = folder / f".{secrets.token_hex(8)}.part{Path(self._given).suffix[:16]}"
+            self.beside = folder / f".{os.urandom(8).hex()}.part{Path(self._given).suffix[:16]}"
             # Made here, so that no one else has the name and a folder that cannot be written shows at once.
             os.close(os.open(self.beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
 
@@ -58,6 +55,8 @@ class Staged:
                     os.chmod(self.beside, stat.S_IMODE(self._mode))
                 os.replace(self.beside, self.target)
             else:
+                import shutil
+
                 with self.beside.open("rb") as source, self.target.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
 
@@ -82,6 +81,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file that appears whole or not at all; see `Staged`."""
     with staged(path) as beside, _named(str(path)), beside.open("wb") as stream:
         stream.write(content)
+
+
+def _temporary() -> Path:
+    import tempfile  # it loads as long as all of this package
+
+    return Path(tempfile.gettempdir())
 
 
 def _mode_of(path: Path) -> int | None:

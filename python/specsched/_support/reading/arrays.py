@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,12 @@ class Archive:
     """
 
     def __init__(self, path: str | os.PathLike[str], error: type[Exception] = ValueError) -> None:
+        from zipfile import ZipFile
+
         self._shown = checks.path("path", path)
+        self._open = partial(ZipFile, self._shown)
         self._complaints = Complaints(self._shown, "array", error)
-        with self._complaints, zipfile.ZipFile(self._shown) as archive:
+        with self._complaints, self._open() as archive:
             self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
     @property
@@ -48,7 +51,7 @@ class Archive:
     def read(self, name: str) -> np.ndarray[Any, Any]:
         """The array of that name."""
         info = self._members[name]
-        with self._complaints, zipfile.ZipFile(self._shown) as archive:
+        with self._complaints, self._open() as archive:
             if info.file_size > MOST_ARRAY_BYTES:
                 raise ValueError(
                     f"{name!r} is {info.file_size} bytes large, more than the {MOST_ARRAY_BYTES >> 30} GiB that are "
