@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import models
     from .designs.scans.result import ScanResult
     from .designs.scans.runs import scan
+    from .models.configured.design_for import design_for
     from .models.recordings.record import record
     from .models.recordings.recording import Recording
     from .models.refining.refine import refine
@@ -50,6 +51,7 @@ __all__ = [
     "costs",
     "design",
     "design_eta",
+    "design_for",
     "design_path",
     "evaluate",
     "fit",
@@ -67,6 +69,7 @@ __all__ = [
 
 # What works with networks or with processes loads when it is first asked for.
 _LAZY = {
+    "design_for": "models.configured.design_for",
     "models": "models",
     "record": "models.recordings.record",
     "Recording": "models.recordings.recording",

@@ -302,7 +302,7 @@ def test_subclasses_are_recognised() -> None:
 
 @pytest.mark.parametrize("thing", ["EulerDiscreteScheduler", None, 3, {}])
 def test_things_that_are_no_schedulers(thing: object) -> None:
-    with pytest.raises(TypeError, match=rf"must be a diffusers scheduler .* got {type(thing).__name__}"):
+    with pytest.raises(TypeError, match=rf"must be a diffusers scheduler .*got {type(thing).__name__}"):
         on_grid(999, 20).to_diffusers(thing)
 
 

@@ -12,8 +12,8 @@ MOST_JSON_BYTES = 1 << 30
 """Size of the largest JSON file that is read: some ten million numbers, for which .npz is the better format."""
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file.
+def read_json(path: str | os.PathLike[str], *, constants: bool = False) -> Any:
+    """The content of a JSON file; with `constants`, Infinity and NaN are taken, too.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
                     f"{shown!r} is larger than the {MOST_JSON_BYTES} bytes that are read of JSON"
                 )
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_reject_constant)
+        return json.loads(content.decode("utf-8"), parse_constant=None if constants else _reject_constant)
     except UnicodeDecodeError:
         raise ValueError(f"{shown!r} is not a text file in UTF-8; expected JSON") from None
     except json.JSONDecodeError as error:

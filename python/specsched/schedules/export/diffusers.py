@@ -11,7 +11,8 @@ from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.notices import tell
 from ..._support.precision import single_precision
-from ..training_grid import TrainingGrid, rounds_to, snapped
+from ..training_grid import rounds_to, snapped
+from .configuration import Configuration
 
 # Single-precision alphas_cumprod leave a level this uncertain, in timesteps.
 _ON_GRID = 2e-3
@@ -47,8 +48,9 @@ def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     ----------
     sigmas : ndarray, shape (S + 1,)
         Levels of the schedule.
-    scheduler : diffusers scheduler
-        The instance that will run it (``pipe.scheduler``); its configuration is read, nothing is changed.
+    scheduler : diffusers scheduler or mapping
+        The instance that will run it (``pipe.scheduler``); its configuration is read, nothing is changed. Or that
+        configuration itself, with its ``_class_name``.
 
     Returns
     -------
@@ -75,41 +77,28 @@ def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
         schedule = specsched.design(spectrum, 10, sampler="ddim", sigma_max=14.61, sigma_floor=0.03).schedule
         image = pipe(prompt, **schedule.to_diffusers(pipe.scheduler)).images[0]
     """
-    if isinstance(scheduler, type):
-        raise TypeError(
-            f"scheduler must be an instance, got the class {scheduler.__name__}; pass pipe.scheduler"
-        )
-    if not hasattr(scheduler, "config") or not hasattr(scheduler, "set_timesteps"):
-        raise TypeError(
-            "scheduler must be a diffusers scheduler (with config and set_timesteps), "
-            f"got {type(scheduler).__name__}"
-        )
-    for base in type(scheduler).__mro__:
-        if base.__name__ in HANDLERS:
-            return HANDLERS[base.__name__](sigmas, scheduler)
-        if base.__name__ in _INSTEAD:
-            raise ValueError(f"{base.__name__} takes no custom schedule; use {_INSTEAD[base.__name__]}")
-    raise checks.unknown_name("scheduler", type(scheduler).__name__, HANDLERS)
+    config = Configuration.of(scheduler)
+    for base in config.names:
+        if base in HANDLERS:
+            return HANDLERS[base](sigmas, config)
+        if base in _INSTEAD:
+            raise ValueError(f"{base} takes no custom schedule; use {_INSTEAD[base]}")
+    raise checks.unknown_name("scheduler", config.name, HANDLERS)
 
 
-def _option(scheduler: Any, name: str, default: Any = None) -> Any:
-    config = scheduler.config
-    return config.get(name, default) if hasattr(config, "get") else getattr(config, name, default)
-
-
-def _refuse_flags(scheduler: object, *flags: str) -> None:
+def _refuse_flags(config: Configuration, *flags: str) -> None:
     """These settings replace or reshape the levels that are passed."""
-    name = type(scheduler).__name__
+    name = config.name
     for flag in flags:
-        if _option(scheduler, flag):
+        if config.option(flag):
             off = "None" if flag == "shift_terminal" else "False"
             raise ValueError(
-                f"{name} with {flag}={_option(scheduler, flag)!r} would change the schedule; "
+                f"{name} with {flag}={config.option(flag)!r} would change the schedule; "
                 f"use {name}.from_config(scheduler.config, {flag}={off})"
             )
 
 
-def _require_last(sigmas: FloatArray, scheduler: object, last: float, why: str) -> None:
+def _require_last(sigmas: FloatArray, config: Configuration, last: float, why: str) -> None:
     """The framework appends the last level by itself."""
     level = float(sigmas[-1])
     if abs(level - last) <= 1e-3 * last:
@@ -119,27 +108,23 @@ def _require_last(sigmas: FloatArray, scheduler: object, last: float, why: str) 
     else:
         advice = f"sigma_min={last:g}" if last > 0 else "sigma_min=0"
         raise ValueError(
-            f"{type(scheduler).__name__} ends at sigma = {last:g} ({why}), but the schedule ends at "
+            f"{config.name} ends at sigma = {last:g} ({why}), but the schedule ends at "
             f"{level:g}; design with {advice}"
         )
 
 
-def _grid(scheduler: Any) -> TrainingGrid:
-    return TrainingGrid(scheduler.alphas_cumprod)
-
-
-def _euler(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
+def _euler(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     """Levels as they are; the model is conditioned on fractional timesteps, clamped to its grid."""
-    continuous = _option(scheduler, "timestep_type") == "continuous"
-    if not (continuous and _option(scheduler, "prediction_type") == "v_prediction"):
-        sigmas = np.append(_grid(scheduler).with_own_ends(sigmas[:-1], slack=0.05), sigmas[-1])
+    continuous = config.option("timestep_type") == "continuous"
+    if not (continuous and config.option("prediction_type") == "v_prediction"):
+        sigmas = np.append(config.grid.with_own_ends(sigmas[:-1], slack=0.05), sigmas[-1])
     single_precision(sigmas)
     return {"sigmas": sigmas.tolist()}
 
 
-def _integers(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
+def _integers(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     """Integer timesteps; every level but the last must be one of the training levels."""
-    grid = _grid(scheduler)
+    grid = config.grid
     place = grid.fractional(sigmas[:-1])
     on_grid = (np.abs(place - np.rint(place)) <= _ON_GRID) & (place > -0.5) & (place < len(grid) - 0.5)
     levels = snapped(sigmas[:-1], grid.sigmas[0], grid.sigmas[-1], fine=on_grid)
@@ -147,7 +132,7 @@ def _integers(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     place = grid.fractional(levels)
     nearest = np.rint(place)
     off = np.abs(place - nearest) > _ON_GRID
-    name = type(scheduler).__name__
+    name = config.name
     if off.any():
         k = int(np.argmax(off))
         raise ValueError(
@@ -163,98 +148,96 @@ def _integers(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     return {"timesteps": nearest.astype(np.int64).tolist()}
 
 
-def _dpm(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
+def _dpm(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     _refuse_flags(
-        scheduler,
+        config,
         "use_karras_sigmas",
         "use_exponential_sigmas",
         "use_beta_sigmas",
         "use_lu_lambdas",
         "use_flow_sigmas",
     )
-    _refuse_third_order_noise(scheduler)
-    if _option(scheduler, "final_sigmas_type", "zero") == "sigma_min":
-        _require_last(sigmas, scheduler, float(_grid(scheduler).sigmas[0]), "final_sigmas_type='sigma_min'")
+    _refuse_third_order_noise(config)
+    if config.option("final_sigmas_type", "zero") == "sigma_min":
+        _require_last(sigmas, config, float(config.grid.sigmas[0]), "final_sigmas_type='sigma_min'")
     else:
-        _require_last(sigmas, scheduler, 0.0, "final_sigmas_type='zero'")
-    return _integers(sigmas, scheduler)
+        _require_last(sigmas, config, 0.0, "final_sigmas_type='zero'")
+    return _integers(sigmas, config)
 
 
-def _refuse_third_order_noise(scheduler: object) -> None:
+def _refuse_third_order_noise(config: Configuration) -> None:
     """Its third-order update has no branch for this algorithm and stops with an UnboundLocalError."""
-    if _option(scheduler, "algorithm_type") == "sde-dpmsolver" and _option(scheduler, "solver_order", 2) > 2:
-        name = type(scheduler).__name__
+    if config.option("algorithm_type") == "sde-dpmsolver" and config.option("solver_order", 2) > 2:
+        name = config.name
         raise ValueError(
             f"{name} with algorithm_type='sde-dpmsolver' has no third-order step; "
             f"use {name}.from_config(scheduler.config, solver_order=2)"
         )
 
 
-def _ancestral(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
+def _ancestral(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     """DDPM and LCM: the step after the last timestep goes to the clean sample."""
-    _require_last(sigmas, scheduler, 0.0, "always")
-    return _integers(sigmas, scheduler)
+    _require_last(sigmas, config, 0.0, "always")
+    return _integers(sigmas, config)
 
 
-def _tcd(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
-    _require_last(sigmas, scheduler, float(_grid(scheduler).sigmas[0]), "timestep 0")
-    return _integers(sigmas, scheduler)
+def _tcd(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
+    _require_last(sigmas, config, float(config.grid.sigmas[0]), "timestep 0")
+    return _integers(sigmas, config)
 
 
-def _heun(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
+def _heun(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     """Fractional timesteps, between which the scheduler interpolates sigma itself, not its logarithm."""
-    _refuse_flags(scheduler, "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
-    _require_last(sigmas, scheduler, 0.0, "always")
-    grid = _grid(scheduler)
+    _refuse_flags(config, "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
+    _require_last(sigmas, config, 0.0, "always")
+    grid = config.grid
     levels = grid.with_own_ends(sigmas[:-1], slack=0.05)
     place = np.interp(levels, grid.sigmas, np.arange(len(grid), dtype=np.float64))
     if (np.diff(place.astype(np.float32)) >= 0).any():
         k = int(np.argmax(np.diff(place.astype(np.float32)) >= 0))
-        raise ValueError(
-            f"{type(scheduler).__name__}: levels {k} and {k + 1} are the same timestep in single precision"
-        )
+        raise ValueError(f"{config.name}: levels {k} and {k + 1} are the same timestep in single precision")
     return {"timesteps": place.tolist()}
 
 
-def _flow_times(sigmas: FloatArray, scheduler: object, shift: float) -> list[float]:
+def _flow_times(sigmas: FloatArray, config: Configuration, shift: float) -> list[float]:
     """Flow times before the scheduler's shift s t/(1 + (s - 1) t), which it applies to custom levels too."""
-    _require_last(sigmas, scheduler, 0.0, "it is appended")
+    _require_last(sigmas, config, 0.0, "it is appended")
     times: FloatArray = sigmas[:-1] / (1.0 + sigmas[:-1])
     unshifted = times / (shift - (shift - 1.0) * times)
     single_precision(np.append(unshifted, 0.0))
     return [float(time) for time in unshifted]
 
 
-def _flow(sigmas: FloatArray, scheduler: Any) -> dict[str, Any]:
+def _flow(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     _refuse_flags(
-        scheduler,
+        config,
         "use_dynamic_shifting",
         "shift_terminal",
         "use_karras_sigmas",
         "use_exponential_sigmas",
         "use_beta_sigmas",
     )
-    shift = float(getattr(scheduler, "shift", _option(scheduler, "shift", 1.0)))
-    return {"sigmas": _flow_times(sigmas, scheduler, shift)}
+    shift = float(config.option("shift", 1.0))
+    return {"sigmas": _flow_times(sigmas, config, shift)}
 
 
-def _unipc(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
-    name = type(scheduler).__name__
-    if not _option(scheduler, "use_flow_sigmas"):
+def _unipc(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
+    name = config.name
+    if not config.option("use_flow_sigmas"):
         raise ValueError(
             f"{name} takes a custom schedule for flow-matching models only (use_flow_sigmas=True); "
             "use DPMSolverMultistepScheduler (timesteps) or EulerDiscreteScheduler (sigmas)"
         )
     _refuse_flags(
-        scheduler,
+        config,
         "use_dynamic_shifting",
         "shift_terminal",
         "use_karras_sigmas",
         "use_exponential_sigmas",
         "use_beta_sigmas",
     )
-    _refuse_repeated_last(scheduler)
-    if not _option(scheduler, "predict_x0", True):
+    _refuse_repeated_last(config)
+    if not config.option("predict_x0", True):
         raise ValueError(
             f"{name} with predict_x0=False cannot step to the level 0 that it appends (it returns NaN); "
             f"use {name}.from_config(scheduler.config, predict_x0=True)"
@@ -264,36 +247,36 @@ def _unipc(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
             f"{name} moves flow times above 1 - {_UNIPC_BELOW_ONE:g}, and sigmas[0] = {sigmas[0]:g} is one; "
             "design with a smaller sigma_max"
         )
-    times = _flow_times(sigmas, scheduler, float(_option(scheduler, "flow_shift", 1.0)))
+    times = _flow_times(sigmas, config, float(config.option("flow_shift", 1.0)))
     return {"sigmas": np.array(times)}
 
 
-def _refuse_repeated_last(scheduler: object) -> None:
-    if _option(scheduler, "final_sigmas_type", "zero") == "sigma_min":
-        name = type(scheduler).__name__
+def _refuse_repeated_last(config: Configuration) -> None:
+    if config.option("final_sigmas_type", "zero") == "sigma_min":
+        name = config.name
         raise ValueError(
             f"{name} with final_sigmas_type='sigma_min' repeats the last level, a wasted step; "
             f"use {name}.from_config(scheduler.config, final_sigmas_type='zero')"
         )
 
 
-def _edm(sigmas: FloatArray, scheduler: Any) -> dict[str, Any]:
+def _edm(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     """The argument called sigmas is the ramp of Karras' formula, and must be a tensor."""
-    name = type(scheduler).__name__
-    if _option(scheduler, "sigma_schedule", "karras") != "karras":
+    name = config.name
+    if config.option("sigma_schedule", "karras") != "karras":
         raise ValueError(
-            f"{name} with sigma_schedule={_option(scheduler, 'sigma_schedule')!r} takes no custom schedule; "
+            f"{name} with sigma_schedule={config.option('sigma_schedule')!r} takes no custom schedule; "
             f"use {name}.from_config(scheduler.config, sigma_schedule='karras')"
         )
-    _refuse_repeated_last(scheduler)
-    _require_last(sigmas, scheduler, 0.0, "final_sigmas_type='zero'")
+    _refuse_repeated_last(config)
+    _require_last(sigmas, config, 0.0, "final_sigmas_type='zero'")
     single_precision(sigmas)
-    lowest, highest = (float(_option(scheduler, f"sigma_{end}")) for end in ("min", "max"))
+    lowest, highest = (float(config.option(f"sigma_{end}")) for end in ("min", "max"))
     levels = _within(sigmas[:-1], lowest, highest, name)
-    exponent = 1.0 / float(_option(scheduler, "rho", 7.0))
+    exponent = 1.0 / float(config.option("rho", 7.0))
     low, high = lowest**exponent, highest**exponent
     ramp = (high - levels**exponent) / (high - low)
-    import torch  # the scheduler has loaded it
+    import torch  # the scheduler itself needs it, too
 
     return {"sigmas": torch.from_numpy(ramp)}
 
@@ -314,7 +297,7 @@ def _within(levels: FloatArray, low: float, high: float, name: str) -> FloatArra
     return levels
 
 
-HANDLERS: dict[str, Callable[[FloatArray, Any], dict[str, Any]]] = {
+HANDLERS: dict[str, Callable[[FloatArray, Configuration], dict[str, Any]]] = {
     "EulerDiscreteScheduler": _euler,
     "HeunDiscreteScheduler": _heun,
     "DPMSolverMultistepScheduler": _dpm,

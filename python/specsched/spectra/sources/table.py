@@ -158,7 +158,7 @@ def load_spectrum(
             raise ValueError(f"estimator does not apply: {os.fspath(source)!r} already holds a spectrum")
         return data
     samples, axis = data
-    method = estimator or _estimator(row, samples)
+    method = estimator or _estimator(row.pictures, samples)
     if channels is not None and method != "stationary":
         raise ValueError("channels applies to estimator='stationary' only")
     if method == "samples":
@@ -174,9 +174,21 @@ def load_spectrum(
     return spectrum
 
 
-def _estimator(row: Source, samples: Any) -> str:
+def spectrum_of(samples: Any, *, progress: object = None) -> Spectrum:
+    """The spectrum of an array of samples of shape (n, d...), by the estimator that their number calls for.
+
+    Samples with two or three axes are taken for images (or latents): shift-invariant where they are fewer than their
+    dimensions. Their channels are the shorter one of the first and the last axis.
+    """
+    if samples.ndim in (3, 4) and _estimator(True, samples) == "stationary":
+        axis = None if samples.ndim == 3 else 1 if samples.shape[1] <= samples.shape[-1] else -1
+        return Spectrum.from_stationary(samples, channel_axis=axis, progress=progress)
+    return Spectrum.from_samples(samples, progress=progress)
+
+
+def _estimator(pictures: bool, samples: Any) -> str:
     """The default: shift-invariant for images that are too few for the full covariance, and said so."""
-    if not row.pictures:
+    if not pictures:
         return "samples"
     count, shape = (
         (samples.count, samples.shape) if isinstance(samples, Batches) else (len(samples), samples.shape[1:])
