@@ -70,6 +70,20 @@ def test_public_names_exist_and_are_documented() -> None:
         assert inspect.getdoc(value), f"specsched.{name} has no docstring"
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in specsched.__all__ if inspect.isfunction(getattr(specsched, name))]
+)
+def test_every_parameter_is_documented(name: str) -> None:
+    function = getattr(specsched, name)
+    section = re.search(
+        r"^Parameters\n-+\n(.*?)\n\n[A-Z]", inspect.getdoc(function) or "", re.DOTALL | re.MULTILINE
+    )
+    assert section is not None
+    heads = re.findall(r"^(\S[^:]*)", section[1], re.MULTILINE)
+    documented = {name.strip("* ") for head in heads for name in re.split(r"[,\s]+", head)}
+    assert set(inspect.signature(function).parameters) <= documented
+
+
 def test_installed_package_is_typed() -> None:
     folder = Path(specsched.__file__).parent
     assert (folder / "py.typed").is_file()

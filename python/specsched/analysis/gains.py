@@ -11,6 +11,7 @@ from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import ProcessName, StartName
+from .._support.parameters import shared_parameters
 from .._support.values import ByValue
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
@@ -98,6 +99,7 @@ class Transfer(ByValue):
         )
 
 
+@shared_parameters
 def transfer(
     spectrum: Any,
     schedule: Any,
@@ -114,23 +116,12 @@ def transfer(
     ----------
     spectrum : Spectrum or array_like
         Eigenvalues of the data covariance, in squared data units.
-    schedule : Schedule or array_like, shape (S+1,)
-        Noise levels sigma/alpha, noise -> clean.
-    sampler : str or specsched.samplers.Sampler
-        What runs over the levels.
-    process : {"vp", "ve", "flow"}
-        The noising process; it fixes the start and the scale of the result.
-    start : {"prior", "data"}
-        What x_S is: a draw from the prior of the process, or the data itself, noised to the first level
-        (image-to-image, refiners, a second expert).
-    denoiser_error : float >= 0
-        Error of a real denoiser: each prediction of x_0 carries an independent one of variance
-        ``denoiser_error**2 * l * sigma**2 / (l + sigma**2)`` in a direction of eigenvalue l, a share of the spread that
-        is left in x_0 at that level. 0 is the exact denoiser. In the losses, the variance E that these errors add to
-        the output is a term beside the loss of the exact denoiser: sqrt(W2^2 + sum w E), or KL + sum w E / (2 v), where
-        v is the variance of the law that the output is compared with.
-    threads : int
-        OpenMP threads, 0 for the default. The result does not depend on it.
+    @schedule
+    @sampler
+    @process
+    @start
+    @denoiser_error
+    @threads
 
     Returns
     -------

@@ -10,6 +10,7 @@ from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
+from .._support.parameters import shared_parameters
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
@@ -17,6 +18,7 @@ from .arguments import checked, checked_criterion, checked_threads
 from .mode_sources import has_modes, modes_of, only_distances
 
 
+@shared_parameters
 def evaluate(
     spectrum: Any,
     schedule: Any,
@@ -33,18 +35,18 @@ def evaluate(
 
     Parameters
     ----------
-    spectrum, schedule, sampler, process, start, denoiser_error, threads
-        As for `transfer`. In place of a spectrum, affine modes or a recording of a network: then the distance is that
-        of the outputs of a deterministic sampler to the exact solutions from the same starts, and process and start
-        are theirs.
-    loss : {"w2", "kl", "reverse_kl"}
-        2-Wasserstein distance (not squared), KL(target || output) or KL(output || target) in nats
-        (Theorems 4.1 and 4.2 of Benita, Elad & Keshet, arXiv 2502.00180).
-    target : {"limit", "data"}
-        "limit": the same sampler with infinitely many steps from the same start, which is all that a schedule can
-        reach; what the two ends of the schedule cost is then no part of the loss. W2 of a deterministic sampler is the
-        root mean square distance of its outputs to those of the limit, start by start. "data": the data itself, the
-        paper's losses. See `costs` for both, and docs/limit.md.
+    spectrum : Spectrum or array_like
+        Eigenvalues of the data covariance, in squared data units. Or affine modes, or a recording of a network: then
+        the distance is that of the outputs of a deterministic sampler to the exact solutions from the same starts, and
+        process and start are theirs.
+    @schedule
+    @sampler
+    @process
+    @loss
+    @target
+    @start
+    @denoiser_error
+    @threads
 
     Returns
     -------
@@ -73,6 +75,7 @@ def evaluate(
     return _finite(value, loss)
 
 
+@shared_parameters
 def value_and_grad(
     spectrum: Any,
     schedule: Any,
@@ -86,6 +89,19 @@ def value_and_grad(
     threads: int = 0,
 ) -> tuple[float, FloatArray]:
     """The distance of `evaluate` and its exact gradient by every level.
+
+    Parameters
+    ----------
+    spectrum
+        As for `evaluate`.
+    @schedule
+    @sampler
+    @process
+    @loss
+    @target
+    @start
+    @denoiser_error
+    @threads
 
     Returns
     -------
@@ -156,6 +172,7 @@ class Costs(NamedTuple):
         )
 
 
+@shared_parameters
 def costs(
     spectrum: Any,
     schedule: Any,
@@ -170,8 +187,14 @@ def costs(
 
     Parameters
     ----------
-    spectrum, schedule, sampler, process, loss, start, threads
-        As for `evaluate`; the denoiser is exact.
+    spectrum : Spectrum or array_like
+        Eigenvalues of the data covariance, in squared data units; the denoiser is exact.
+    @schedule
+    @sampler
+    @process
+    @loss
+    @start
+    @threads
 
     Returns
     -------

@@ -11,6 +11,7 @@ import numpy as np
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
+from .._support.parameters import shared_parameters
 from ..analysis.losses import evaluate
 from ..samplers import as_sampler
 from ..schedules.families import FAMILIES, GRID, Space, shown
@@ -44,6 +45,7 @@ class Member:
         return f"Member({self.family}: {shown(self.parameters)}; loss {self.loss:.6g})"
 
 
+@shared_parameters
 def best_member(
     spectrum: Any,
     steps: int,
@@ -76,11 +78,15 @@ def best_member(
         A key of `FAMILIES`.
     sigma_max, sigma_min, sigma_floor : float
         End levels, as for `specsched.baselines`; `sigma_max` by default that of `specsched.design`.
-    sampler, process, loss, target, start, threads
-        As for `specsched.evaluate`.
+    @sampler
+    @process
+    @loss
+    @target
+    @start
     denoiser_error : float, optional
         Error of the predictions to allow for, with the defaults of `specsched.design`: it is part of what is minimised,
         but not of the loss reported.
+    @threads
 
     Returns
     -------

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._support.codes import LossName, ProcessName, StartName, TargetName
+from .._support.parameters import shared_parameters
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
 from .on_modes import design_on_modes, on_modes
@@ -16,6 +17,7 @@ from .rivals import rivals_of
 from .task import prepare, present, settle
 
 
+@shared_parameters
 def design(
     spectrum: Any,
     steps: int,
@@ -53,17 +55,10 @@ def design(
     sampler : str or specsched.samplers.Sampler
         What will run over the levels. A `specsched.samplers.Multistep` without coefficients is designed together with
         the levels: `Design.sampler` holds it, and `Design.baselines` are the heuristics with DPM-Solver++(2M).
-    process : {"vp", "ve", "flow"}
-        The noising process.
-    loss : {"w2", "kl", "reverse_kl"}
-        What is minimised, see `evaluate`.
-    target : {"limit", "data"}
-        "limit" (default): the distance to what the sampler makes of the same start with infinitely many steps, which
-        is what a schedule can mend. "data": the paper's distance to the data, in which a design for a solver that
-        extrapolates may set off an error of the ends by one of the schedule (docs/limit.md).
-    start : {"prior", "data"}
-        Whether runs start from the prior of the process or from noised data (image-to-image with `sigma_max` for its
-        strength, a refiner, the second of two experts).
+    @process
+    @loss
+    @target
+    @start
     sigma_max : float, optional
         First level (sigma/alpha), fixed. Default: 157.4 for "vp" (abar = 4.036e-5, the paper's), 80 for "ve",
         999 for "flow" (t = 0.999).
@@ -103,8 +98,7 @@ def design(
         which cannot come closer, and 1e-5 for the worst case of a list.
     max_iter : int
         Iterations of each local search.
-    threads : int
-        OpenMP threads, 0 for the default. The result does not depend on it.
+    @threads
 
     Returns
     -------

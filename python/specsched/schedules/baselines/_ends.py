@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,23 +15,23 @@ from ..schedule import Schedule
 
 F = TypeVar("F", bound=Callable[..., Schedule])
 
-_HEADING = "    Parameters\n    ----------\n"
-_SHARED = """    steps : int
-        Number of steps S, 1 to a million.
-    sigma_max, sigma_min, sigma_floor : float, optional
-        End levels shared with other schedules: see `specsched.baselines`.
+_HEADING = "Parameters\n----------\n"
+_SHARED = """steps : int
+    Number of steps S, 1 to a million.
+sigma_max, sigma_min, sigma_floor : float, optional
+    End levels shared with other schedules: see `specsched.baselines`.
 """
-_RAISES = """    Raises
-    ------
-    TypeError, ValueError
-        An argument outside of its range, named.
+_RAISES = """Raises
+------
+TypeError, ValueError
+    An argument outside of its range, named.
 
 """
 
 
 def described(baseline: F) -> F:
     """Completes the docstring of a baseline by what all of them have in common."""
-    text, references, rest = (baseline.__doc__ or "").partition("    References\n")
+    text, references, rest = inspect.cleandoc(baseline.__doc__ or "").partition("References\n")
     if references:  # there are no docstrings under python -OO
         own = text if _HEADING in text else f"{text}{_HEADING}\n"
         baseline.__doc__ = own.replace(_HEADING, _HEADING + _SHARED) + _RAISES + references + rest
