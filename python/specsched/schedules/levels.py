@@ -1,4 +1,4 @@
-"""What levels and their other scales (abar, flow times) must be: in range, and monotone from noise to clean."""
+"""What levels and their other scales (abar, flow times) must be: in range, monotone, apart in single precision."""
 
 from __future__ import annotations
 
@@ -32,3 +32,22 @@ def check_order(name: str, array: FloatArray, *, decreasing: bool) -> None:
         f"{name} must {verb} strictly from noise to clean; {name}[{k + 1}] = {after[k]:.17g} "
         f"does not lie {side} {name}[{k}] = {before[k]:.17g}{reverse}"
     )
+
+
+def single_precision(values: FloatArray) -> NDArray[np.float32]:
+    """`values` in the frameworks' single precision, in which they must still decrease and be finite."""
+    with np.errstate(over="ignore", under="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        k = int(np.argmin(np.isfinite(single)))
+        raise ValueError(
+            f"level {k} = {values[k]:g} overflows in single precision, in which frameworks sample"
+        )
+    tied = single[1:] >= single[:-1]
+    if tied.any():
+        k = int(np.argmax(tied))
+        raise ValueError(
+            f"levels {k} and {k + 1}, {values[k]:.9g} and {values[k + 1]:.9g}, coincide in single precision, "
+            "in which frameworks sample; use fewer steps or move the ends"
+        )
+    return single

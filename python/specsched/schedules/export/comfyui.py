@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._support.checks import FloatArray
-from ..._support.precision import single_precision
+from ..levels import single_precision
 
 
 class ComfySigmas(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.notices import tell
-from ..._support.precision import single_precision
+from ..levels import single_precision
 from ..training_grid import rounds_to, snapped
 from .configuration import Configuration
 

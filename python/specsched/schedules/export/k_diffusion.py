@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._support.checks import FloatArray
-from ..._support.precision import single_precision
+from ..levels import single_precision
 
 
 def tensor(sigmas: FloatArray) -> Any:
