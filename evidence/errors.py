@@ -26,6 +26,7 @@ CALLS = (5, 8, 12, 20)
 POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
 LOWEST = (1.0, 2.0, 4.0)
 TRAIN_SEED, TEST_SEED = 1, 2
+SAMPLES = 260  # of the training data, for rivals that need a loss: a multiple of the classes
 
 
 class Tried(NamedTuple):
@@ -35,6 +36,8 @@ class Tried(NamedTuple):
     sampler: Any
     seconds: float = 0.0
     predicted: float = float("nan")
+    spent: int = 0
+    """Network calls of one sample that it took to find it."""
 
 
 class Case(NamedTuple):
@@ -43,18 +46,19 @@ class Case(NamedTuple):
     network: Network
     guidance: float
     spectrum: ss.Spectrum
+    samples: torch.Tensor
+    """Some training data, whose labels go round the classes."""
     high: float
     floor: float
 
     def denoiser(self, starts: int) -> Any:
-        """The network for `starts` starts, whose labels go round the classes."""
+        """The network for `starts` starts, whose labels go round the classes; gradients pass where inputs ask."""
         labels = torch.arange(starts) % self.network.classes if self.network.classes else None
 
         def denoise(y: torch.Tensor, sigma: Any, index: np.ndarray) -> torch.Tensor:
             rows = None if labels is None else labels[torch.as_tensor(index)]
-            level = torch.as_tensor(np.asarray(sigma, dtype=np.float64)).reshape(-1)
-            with torch.no_grad():
-                return self.network.denoise(y, level.expand(len(y)), rows, self.guidance)
+            level = torch.as_tensor(sigma, dtype=torch.float64).reshape(-1)
+            return self.network.denoise(y, level.expand(len(y)), rows, self.guidance)
 
         return denoise
 
@@ -121,28 +125,35 @@ def measure(
                 "predicted": f"{tried[key].predicted:.5g}",
                 "reference_error": f"{trial.reference_error:.2g}",
                 "seconds": f"{tried[key].seconds:.2g}",
+                "spent": tried[key].spent,
             }
         )
     return rows
 
 
-def spectrum_of(network: Network, path: Path | None) -> ss.Spectrum:
-    """Of the network's training data."""
+def training_data(network: Network, path: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Samples and labels that the network was trained on."""
     name = network.recipe.data
-    if name.startswith("cifar"):
-        if path is None:
-            raise SystemExit("--data must name the archive of CIFAR-10's images")
-        samples = data.cifar(path, network.shape[-1])[0]
-    else:
-        samples = getattr(data, name)()[0]
-    return ss.Spectrum.from_samples(samples.reshape(len(samples), -1))
+    if not name.startswith("cifar"):
+        return getattr(data, name)()
+    if path is None:
+        raise SystemExit("--data must name the archive of CIFAR-10's images")
+    return data.cifar(path, network.shape[-1])
 
 
 def case_of(name: str, guidance: float, path: Path | None, folder: Path) -> Case:
-    """A network of the evidence with its spectrum and the ends of its levels."""
+    """A network of the evidence with its spectrum, some of its data and the ends of its levels."""
     network = load(name, folder)
+    samples, labels = training_data(network, path)
+    spectrum = ss.Spectrum.from_samples(samples.reshape(len(samples), -1))
+    classes = max(network.classes, 1)
+    turns = [
+        np.flatnonzero(labels == c)[: SAMPLES // classes] if network.classes else np.arange(SAMPLES)
+        for c in range(classes)
+    ]
+    some = np.stack([turn[: min(map(len, turns))] for turn in turns], axis=1).ravel()
     low, high = network.sigma_range
-    return Case(network, guidance, spectrum_of(network, path), float(high), float(low))
+    return Case(network, guidance, spectrum, torch.from_numpy(samples[some]), float(high), float(low))
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -172,12 +183,13 @@ def main() -> None:
     parser.add_argument(
         "--refine", type=int, default=0, help="largest number of calls whose schedules are refined"
     )
+    parser.add_argument("--rivals", nargs="*", default=[], help="of evidence.rivals.RIVALS, or 'all'")
     args = parser.parse_args()
     rows = []
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
-        rows += measure(case, cells, Designs(case, args.refine), args.starts, args.batch)
+        rows += measure(case, cells, Designs(case, args.refine, args.rivals), args.starts, args.batch)
         write(args.out, rows)
 
 

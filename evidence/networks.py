@@ -105,8 +105,10 @@ class Network(nn.Module):
 
     def timestep(self, r: Tensor) -> Tensor:
         """Time in [0, 999] of the noise level r, linear in log r between the trained ones (`epsilon` only)."""
-        logs = np.log(self.sigmas)
-        return torch.from_numpy(np.interp(np.log(r.double().numpy()), logs, np.arange(len(logs)))).float()
+        logs, place = torch.from_numpy(np.log(self.sigmas)), r.double().log()
+        above = torch.searchsorted(logs, place.detach()).clamp(1, len(logs) - 1)
+        share = (place - logs[above - 1]) / (logs[above] - logs[above - 1])
+        return (above - 1 + share.clamp(0.0, 1.0)).float()
 
     def predict(self, y: Tensor, r: Tensor, labels: Tensor | None) -> Tensor:
         """D(y, r) without guidance; r has shape (n,)."""
