@@ -233,3 +233,52 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"pip install 'specsched\[demo\]'"):
         load_spectrum("digits")
+
+
+def test_hidden_files_are_no_data(tmp_path: Path) -> None:
+    write_images(tmp_path, count=5)
+    (tmp_path / "._0.png").write_bytes(b"what macOS leaves behind")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "1.png").write_bytes(b"the same in archives")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "2.png").write_bytes(b"a thumbnail")
+    assert load_spectrum(tmp_path, estimator="stationary").dim == 48
+
+
+def test_bad_files_are_skipped_where_asked(tmp_path: Path) -> None:
+    write_images(tmp_path, count=5, size=32)
+    clean = load_spectrum(tmp_path, estimator="stationary")
+    (tmp_path / "text.png").write_text("no image")
+    whole = (tmp_path / "4.png").read_bytes()
+    (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OSError, match=r"text\.png"):
+        load_spectrum(tmp_path, estimator="stationary")
+    with pytest.warns(UserWarning, match="skipped") as told:
+        assert load_spectrum(tmp_path, estimator="stationary", skip_bad=True) == clean
+    texts = [str(notice.message) for notice in told]
+    assert any("1 of 7 files are skipped" in text and "text.png" in text for text in texts)
+    assert any("skipped: cannot read image" in text and "torn.png" in text for text in texts)
+    for path in tmp_path.iterdir():
+        path.write_text("no image")
+    with pytest.raises(OSError, match="none of 7 files can be read"):
+        load_spectrum(tmp_path, skip_bad=True)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    soundfile.write(sounds / "a.wav", RNG.uniform(-0.5, 0.5, 4000), 8000)
+    (sounds / "b.wav").write_text("no sound")
+    with pytest.warns(UserWarning, match="1 of 2 files are skipped"):
+        assert load_spectrum(sounds, window=32, skip_bad=True).dim == 32
+
+
+def test_power_laws() -> None:
+    for shape, channels in (((16, 12), 3), (64, 1), ((4, 4, 6), 2)):
+        spectrum = Spectrum.power_law(shape, exponent=2.0, variance=0.25, channels=channels)
+        assert spectrum.dim == np.prod(shape) * channels
+        assert spectrum.total_variance == pytest.approx(0.25 * spectrum.dim)
+    line = Spectrum.power_law(64, exponent=1.5)
+    np.testing.assert_allclose(line.eigenvalues[2:] / line.eigenvalues[1], np.arange(2, 33) ** -1.5)
+    assert np.ptp(Spectrum.power_law((8, 8), exponent=0.0).eigenvalues) < 1e-15
+    with pytest.raises(ValueError, match="shape must have one to three sides"):
+        Spectrum.power_law((2, 2, 2, 2))
+    with pytest.raises(ValueError, match="exponent must be at least 0"):
+        Spectrum.power_law(8, exponent=-1.0)

@@ -70,8 +70,10 @@ def count_of(samples: object) -> int | None:
     return None if array is None else len(array)
 
 
-def blocks(samples: object) -> Iterator[tuple[int, Block]]:
+def blocks(samples: object, first: int = 0) -> Iterator[tuple[int, Block]]:
     """Pairs (index of the first row, block), in order; every block checked for shape, type and NaN.
+
+    The first row of all has the index `first`.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def blocks(samples: object) -> Iterator[tuple[int, Block]]:
     """
     array = as_array(samples)
     shape: tuple[int, ...] | None = None
-    start = 0
+    start = first
     for number, batch in enumerate(_raw(samples) if array is None else [array]):
         name = "samples" if array is not None else f"batch {number}"
         check_block(name, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .._support import checks
 from .._support.checks import FloatArray
 from .._support.notices import tell
 from .._support.progress import Meter
-from . import batches
+from . import batches, chunks
 
 Moments = tuple[FloatArray, FloatArray, FloatArray]
 """Eigenvalues, multiplicities and mean power."""
@@ -62,15 +63,11 @@ def of_samples(
     precision = _dtype(dtype)
     center = _center(mean)
     ddof = _ddof(ddof, center)
-    with Meter(progress, "samples", batches.count_of(samples)) as meter:
-        array = batches.as_array(samples)
-        if array is not None:
-            batches.check_block("samples", array)
-        if array is not None and len(array) <= array[0:1].size:
-            batches.enough(len(array), ddof)
-            state: _Scatter | _Gram = _Gram.of([array], precision, center, meter)
-        else:
-            state = _accumulate(samples, precision, center, meter)
+    state: _Scatter | _Gram
+    if chunks.is_chunked(samples):
+        state = _of_chunks(samples, precision, center, progress)
+    else:
+        state = _of_rows(samples, precision, center, ddof, progress)
     batches.enough(state.count, ddof)
     with Meter(progress, "eigenvalue problems", 1) as meter:
         keep_mean = not (isinstance(mean, str) and mean == "drop")
@@ -83,6 +80,36 @@ def of_samples(
             "use Spectrum.from_stationary (estimator='stationary') for images and signals, or more samples"
         )
     return moments
+
+
+def _of_rows(
+    samples: object, precision: type, center: FloatArray | None, ddof: int, progress: object
+) -> _Scatter | _Gram:
+    with Meter(progress, "samples", batches.count_of(samples)) as meter:
+        array = batches.as_array(samples)
+        if array is not None:
+            batches.check_block("samples", array)
+        if array is not None and len(array) <= array[0:1].size:
+            batches.enough(len(array), ddof)
+            return _Gram.of([array], precision, center, meter)
+        return _accumulate(samples, precision, center, meter)
+
+
+def _of_chunks(
+    samples: Any, precision: type, center: FloatArray | None, progress: object
+) -> _Scatter | _Gram:
+    """Few rows, of which the Gram matrix needs every pair, are fetched; of many each chunk has its scatter."""
+    chunks.check(samples)
+    if len(samples) <= int(np.prod(samples.shape[1:])):
+        return _of_rows(samples.compute(), precision, center, 0, progress)
+    return chunks.reduced(samples, partial(_scatter_of, precision=precision, center=center))
+
+
+def _scatter_of(rows: batches.Block, first: int, precision: type, center: FloatArray | None) -> _Scatter:
+    state = _Scatter(int(np.prod(rows.shape[1:])), precision, center)
+    for _, block in batches.blocks(rows, first):
+        state.add(block.reshape(len(block), -1))
+    return state
 
 
 def _accumulate(
@@ -151,6 +178,23 @@ class _Scatter:
         work[-1] = np.sqrt(self.count * len(rows) / total) * shift
         self._scatter = _add_products(self._scatter, work.T)
         self._mean += shift * (len(rows) / total)
+        self.count = total
+
+    def merge(self, other: _Scatter) -> None:
+        """Account for the rows that another one has seen; that one is used up."""
+        if other._origin is None:
+            return
+        if self._origin is None:
+            self.count, self._origin = other.count, other._origin
+            self._mean, self._scatter = other._mean, other._scatter
+            return
+        total = self.count + other.count
+        shift = (other._origin - self._origin) + (other._mean - self._mean)
+        self._scatter += other._scatter
+        self._scatter = _add_products(
+            self._scatter, np.sqrt(self.count * (other.count / total)) * shift[:, None]
+        )
+        self._mean += shift * (other.count / total)
         self.count = total
 
     def moments(self, ddof: int, keep_mean: bool) -> Moments:

@@ -68,8 +68,9 @@ class FromData:
 
         Parameters
         ----------
-        samples : array, memory-map or iterable of batches, shape (n, d...)
-            Samples along the first axis; an iterable yields batches of shape (rows, d...) and is read once.
+        samples : array, memory-map, Dask array or iterable of batches, shape (n, d...)
+            Samples along the first axis; an iterable yields batches of shape (rows, d...) and is read once. Chunks
+            of a Dask array are reduced where they lie, on the cluster of the current client if there is one.
             The entries of a sample are flattened.
         mean : {"sample", "drop", "zero"} or array_like of shape (d...)
             "sample" estimates the mean, takes it out of the covariance and keeps it in `mean_power`; "drop"
@@ -136,7 +137,7 @@ class FromData:
 
         Parameters
         ----------
-        samples : array, memory-map or iterable of batches, shape (n, length) or (n, height, width)
+        samples : array, memory-map, Dask array or iterable of batches, shape (n, length) or (n, height, width)
             Signals or images, with one more axis for channels if `channel_axis` is given.
         ndim : int, optional
             Number of signal axes; inferred for 1 and 2, to be given for volumes.
@@ -189,6 +190,107 @@ class FromData:
                 progress=progress,
             ),
         )
+
+    @classmethod
+    def from_vae(
+        cls: type[S],
+        vae: Any,
+        images: object,
+        *,
+        size: object = None,
+        estimator: str = "stationary",
+        batch_size: int = 8,
+        seed: int = 0,
+        progress: object = None,
+    ) -> S:
+        """Spectrum of the latents of images: what the network of a latent diffusion model denoises.
+
+        Parameters
+        ----------
+        vae : autoencoder of diffusers
+            Its encoder makes latents, samples of its distribution where it has one; the scale and shift (or the mean
+            and spread of every channel) of its configuration turn them into what the network was trained on.
+        images : array or iterable of batches, shape (n, height, width, 3) or (n, 3, height, width), or path
+            Values from -1 to 1; or an image or a folder of them.
+        size : int or (height, width), optional
+            Of images at a path, in pixels.
+        estimator : {"stationary", "samples"}
+            See `from_stationary` (channels jointly) and `from_samples`.
+        batch_size : int
+            Images in one call of the encoder.
+        seed : int
+            Of the encoder's noise.
+        progress : None, True or callable(done, total, what), optional
+            True shows a line on standard error.
+
+        Returns
+        -------
+        Spectrum
+
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            `vae` is no autoencoder, or images are of another shape or range, or cannot be read.
+        ImportError
+            PyTorch is missing.
+
+        Examples
+        --------
+        ::
+
+            spectrum = specsched.Spectrum.from_vae(pipe.vae, "photographs/", size=512)
+        """
+        from .sources.latents import encoded
+
+        estimate = checks.lookup("estimator", estimator, {"stationary": 1, "samples": 0})
+        stream = encoded(vae, images, size=size, batch_size=batch_size, seed=seed)
+        if estimate:
+            return cls.from_stationary(stream, channel_axis=1, progress=progress)
+        return cls.from_samples(stream, progress=progress)
+
+    @classmethod
+    def power_law(
+        cls: type[S], shape: object, *, exponent: float = 2.0, variance: float = 1.0, channels: int = 1
+    ) -> S:
+        """Spectrum of signals or images whose power falls with a power of the frequency, where there are no data yet.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            Length of a signal, or (height, width) of an image.
+        exponent : float, >= 0
+            Power at frequency f is proportional to f^-exponent; 0 is white noise. Photographs have 2 (D. J. Field,
+            J. Opt. Soc. Am. A 4, 1987; 1.9 on average in van der Schaaf & van Hateren, Vision Research 36, 1996).
+        variance : float, > 0
+            Mean variance of an entry.
+        channels : int
+            Channels of the same power, independent of each other.
+
+        Returns
+        -------
+        Spectrum
+            One entry per frequency of ``numpy.fft.rfftn``; the frequency 0 has the power of the lowest other one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument is out of its range.
+
+        Examples
+        --------
+        >>> import specsched as ss
+        >>> spectrum = ss.Spectrum.power_law((32, 32), variance=0.25)
+        >>> spectrum.dim, round(spectrum.total_variance / spectrum.dim, 12)
+        (1024.0, 0.25)
+        """
+        sides = shape if isinstance(shape, (tuple, list)) else (shape,)
+        lengths = tuple(checks.integer("shape", side, minimum=1, maximum=1 << 16) for side in sides)
+        if not 1 <= len(lengths) <= 3 or np.prod(lengths) > 1 << 28:
+            raise ValueError(f"shape must have one to three sides and at most {1 << 28} entries, got {shape}")
+        exponent = checks.real("exponent", exponent, minimum=0.0, maximum=100.0)
+        variance = checks.real("variance", variance, above=0.0)
+        count = checks.integer("channels", channels, minimum=1)
+        return _of(cls, stationary.of_power_law(lengths, exponent, variance, count))
 
     @classmethod
     def from_labels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.progress import Meter
-from . import batches
+from . import batches, chunks
 from .covariance import Moments
 
 _BLOCK_ENTRIES = 1 << 21
@@ -30,19 +31,41 @@ def of_samples(
     joint = _choice("channels", channels, ("joint", "separate")) == "joint"
     _choice("mean", mean, ("constant", "signal", "zero"))
     ddof = (0 if mean == "zero" else 1) if ddof is None else checks.integer("ddof", ddof, minimum=0)
-    state: _CrossSpectrum | None = None
-    with Meter(progress, "samples", batches.count_of(samples)) as meter:
-        for _, block in batches.blocks(samples):
-            signals = _channels_last(block, ndim, channel_axis)
-            if state is None:
-                state = _CrossSpectrum(signals.shape[1:], joint=joint)
-            rows = max(1, _BLOCK_ENTRIES // signals[0:1].size) if len(signals) else 1
-            for k in range(0, len(signals), rows):
-                state.add(signals[k : k + rows])
-                meter.add(len(signals[k : k + rows]))
+    settings: dict[str, Any] = {"ndim": ndim, "channel_axis": channel_axis, "joint": joint}
+    state: _CrossSpectrum | None
+    if chunks.is_chunked(samples):
+        state = chunks.reduced(samples, partial(_spectrum_of, **settings))
+    else:
+        with Meter(progress, "samples", batches.count_of(samples)) as meter:
+            state = _accumulate(samples, meter, **settings)
     batches.enough(0 if state is None else state.count, ddof)
     assert state is not None
     return state.moments(mean, ddof)
+
+
+def _accumulate(
+    samples: object, meter: Meter, first: int = 0, *, ndim: int | None, channel_axis: int | None, joint: bool
+) -> _CrossSpectrum | None:
+    state: _CrossSpectrum | None = None
+    for _, block in batches.blocks(samples, first):
+        signals = _channels_last(block, ndim, channel_axis)
+        if state is None:
+            state = _CrossSpectrum(signals.shape[1:], joint=joint)
+        rows = max(1, _BLOCK_ENTRIES // signals[0:1].size) if len(signals) else 1
+        for k in range(0, len(signals), rows):
+            state.add(signals[k : k + rows])
+            meter.add(len(signals[k : k + rows]))
+    return state
+
+
+def _spectrum_of(rows: batches.Block, first: int, **settings: Any) -> _CrossSpectrum:
+    found = _accumulate(rows, Meter(None, "samples"), first, **settings)
+    if found is None:  # a chunk without rows
+        return _CrossSpectrum(
+            _channels_last(rows, settings["ndim"], settings["channel_axis"]).shape[1:],
+            joint=settings["joint"],
+        )
+    return found
 
 
 class _CrossSpectrum:
@@ -81,6 +104,22 @@ class _CrossSpectrum:
         self._scatter += self._products(coefficients)
         self._scatter += self._products(shift[None]) * (self.count * len(work) / total)
         self._mean += shift * (len(work) / total)
+        self.count = total
+
+    def merge(self, other: _CrossSpectrum) -> None:
+        """Account for the signals that another one has seen."""
+        if other._offset is None:
+            return
+        if self._offset is None:
+            self.__dict__.update(other.__dict__)
+            return
+        mean = other._mean.copy()
+        mean[0] += (other._offset - self._offset) * self._dc
+        total = self.count + other.count
+        shift = mean - self._mean
+        self._scatter += other._scatter
+        self._scatter += self._products(shift[None]) * (self.count * (other.count / total))
+        self._mean += shift * (other.count / total)
         self.count = total
 
     def _products(self, z: NDArray[np.complex128]) -> NDArray[Any]:
@@ -126,6 +165,19 @@ class _CrossSpectrum:
         limits = 4 * self._channels * eps * values[:, -1:]
         power = np.abs(np.einsum("kij,ki->kj", basis.conj(), average)) ** 2
         return np.where(values <= limits, 0.0, values), power
+
+
+def of_power_law(shape: tuple[int, ...], exponent: float, variance: float, channels: int) -> Moments:
+    """Moments whose power falls with the frequency; see `Spectrum.power_law`."""
+    axes = [np.fft.fftfreq(side) for side in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
+    grids = np.meshgrid(*axes, indexing="ij")
+    frequency = np.sqrt(sum(np.square(grid) for grid in grids)).ravel()
+    frequency[0] = frequency[1:].min(initial=1.0)
+    multiplicity = _multiplicity(shape)
+    # Relative to the lowest frequency, so that no exponent overflows.
+    power = (frequency / frequency.min()) ** -exponent
+    power *= variance * multiplicity.sum() / float(multiplicity @ power)
+    return power, multiplicity * channels, np.zeros_like(power)
 
 
 def _multiplicity(shape: tuple[int, ...]) -> FloatArray:

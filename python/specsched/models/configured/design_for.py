@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..._support import checks
@@ -13,7 +14,8 @@ from ..._support.notices import tell
 from ...designs.result import Design
 from ...designs.single import design
 from ...schedules.export.configuration import Configuration
-from ...spectra.sources import table
+from ...spectra.sources import folders, images, table
+from ...spectra.spectrum import Spectrum
 from .problems import NONE, PipelineProblem, problem_of, substitute
 
 _KEPT = (
@@ -70,7 +72,8 @@ def design_for(pipe_or_scheduler: Any, data: Any, steps: int, **options: Any) ->
         Its scheduler's configuration is read; nothing is changed.
     data : Spectrum, Recording, array_like or path
         What the network denoises, in its own scale: a spectrum, a recording of the network, samples of shape
-        (n, d...), or a path that `specsched.sources.load_spectrum` reads.
+        (n, d...), or a path that `specsched.sources.load_spectrum` reads. Images at a path are encoded
+        (`Spectrum.from_vae`), where the pipeline has a `vae`.
     steps : int
         Number of steps S >= 1.
     **options
@@ -117,14 +120,18 @@ def design_for(pipe_or_scheduler: Any, data: Any, steps: int, **options: Any) ->
     solver = problem.sampler.name
     if problem.runner == NONE:
         problem = substitute(config, problem)
-    found = design(source_of(data), steps, **{**problem.options, **options})
+    found = design(
+        source_of(data, getattr(pipe_or_scheduler, "vae", None)), steps, **{**problem.options, **options}
+    )
     runner = runner_of(scheduler, config, problem, solver)
     return PipelineDesign(found.schedule.to_diffusers(runner), runner, found, problem)
 
 
-def source_of(data: Any) -> Any:
+def source_of(data: Any, vae: Any) -> Any:
     """A spectrum (or recording) of whatever describes the data."""
     if isinstance(data, (str, os.PathLike)):
+        if vae is not None and folders.files_below(Path(data), images.SUFFIXES):
+            return Spectrum.from_vae(vae, data)
         return table.load_spectrum(data)
     if hasattr(data, "shape") and hasattr(data, "dtype"):
         return table.spectrum_of(data)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..._support import checks
 from ..batches import Batches, pick
+from .folders import headers, told
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 _BATCH_BYTES = 32 << 20
@@ -41,6 +42,7 @@ def audio_batches(
     hop: int | None = None,
     channel: int | None = None,
     limit: int | None = None,
+    skip_bad: bool = False,
 ) -> Batches:
     """Windows of sound as float32 samples of shape (window,), full scale -1 to 1.
 
@@ -56,6 +58,8 @@ def audio_batches(
         Channel to take; by default the mean of all channels.
     limit : int, optional
         Largest number of windows, taken evenly over all.
+    skip_bad : bool
+        Leave out files that cannot be read, and tell.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def audio_batches(
     hop = window if hop is None else checks.integer("hop", hop, minimum=1)
     if channel is not None:
         channel = checks.integer("channel", channel, minimum=0)
-    entries = [_header(path) for path in files]
+    entries = headers(files, _header, skip_bad=skip_bad)
     for entry in entries:
         _check(entry, entries[0], window, channel)
     chosen = pick([1 + (entry.frames - window) // hop for entry in entries], limit)
@@ -85,7 +89,10 @@ def audio_batches(
     def read() -> Iterator[Windows]:
         for entry, wanted in zip(entries, chosen, strict=True):
             if len(wanted):
-                yield from _windows(entry, wanted, window, hop, channel)
+                try:
+                    yield from _windows(entry, wanted, window, hop, channel)
+                except OSError as error:
+                    told(error, skip_bad)
 
     return Batches(sum(map(len, chosen)), (window,), read)
 

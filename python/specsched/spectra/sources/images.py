@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..._support import checks
 from ..._support.notices import tell
 from ..batches import Batches, pick
+from .folders import headers, told
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 _BATCH_BYTES = 32 << 20
@@ -44,6 +45,7 @@ def image_batches(
     color: str | None = None,
     value_range: object = (-1.0, 1.0),
     limit: int | None = None,
+    skip_bad: bool = False,
 ) -> Batches:
     """Images as float32 samples of shape (height, width) or (height, width, 3).
 
@@ -64,6 +66,8 @@ def image_batches(
         Values of black and white.
     limit : int, optional
         Largest number of samples, taken evenly over all.
+    skip_bad : bool
+        Leave out files that cannot be read, and tell.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def image_batches(
     low, high = value_bounds(value_range)
     if color is not None:
         checks.lookup("color", color, {"rgb": 3, "gray": 1})
-    entries = [_header(path) for path in files]
+    entries = headers(files, _header, skip_bad=skip_bad)
     if target is None:
         target, fit = _common_size(entries, fit)
     fit = fit or "crop"
@@ -109,11 +113,14 @@ def image_batches(
         for entry, wanted in zip(entries, chosen, strict=True):
             if len(wanted) == 0:
                 continue
-            for piece in _pieces(entry.path, cut, target, wanted):
-                kept.append(_values(piece, gray, low, high))
-                if len(kept) == rows:
-                    yield np.stack(kept)
-                    kept = []
+            try:
+                for piece in _pieces(entry.path, cut, target, wanted):
+                    kept.append(_values(piece, gray, low, high))
+                    if len(kept) == rows:
+                        yield np.stack(kept)
+                        kept = []
+            except OSError as error:
+                told(error, skip_bad)
         if kept:
             yield np.stack(kept)
 

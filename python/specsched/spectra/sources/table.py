@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from ..._support.notices import tell
 from .. import saved
 from ..batches import Batches
 from ..spectrum import Spectrum
-from . import audio, demos, images
+from . import audio, demos, images, latents
 from .demos import demo_digits, demo_photographs, demo_sound
+from .folders import files_below
 
 __all__ = ["DEMOS", "SOURCES", "Source", "demo_digits", "demo_photographs", "demo_sound", "load_spectrum"]
 
@@ -25,9 +26,10 @@ Options = dict[str, Any]
 Data = tuple[object, int | None]
 """Samples and the axis of their channels."""
 
-_IMAGE_OPTIONS = frozenset({"size", "fit", "color", "value_range", "limit"})
+_IMAGE_OPTIONS = frozenset({"size", "fit", "color", "value_range", "limit", "skip_bad"})
 _ARRAY_OPTIONS = frozenset({"content", "channel_axis", "value_range", "limit"})
-_AUDIO_OPTIONS = frozenset({"window", "hop", "channel", "limit"})
+_AUDIO_OPTIONS = frozenset({"window", "hop", "channel", "limit", "skip_bad"})
+_LATENT_OPTIONS = frozenset({"channel_axis", "limit", "skip_bad"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def load_spectrum(
     hop: int | None = None,
     channel: int | None = None,
     limit: int | None = None,
+    skip_bad: bool = False,
     progress: object = None,
 ) -> Spectrum:
     """The spectrum of whatever lies at a path.
@@ -78,8 +81,9 @@ def load_spectrum(
     Parameters
     ----------
     source : path or name
-        A folder of images (searched with its subfolders) or an image; a sound file or a folder of them; an
-        array in .npy or .npz (samples, a covariance, or eigenvalues); a saved spectrum in .json or .npz; or
+        A folder of images (searched with its subfolders; hidden files are left out) or an image; a sound file or a
+        folder of them; latents in .safetensors, .pt or .pth, a file or a folder; an array in .npy or .npz (samples, a
+        covariance, or eigenvalues); a saved spectrum in .json or .npz; or
         the name of a demo: "photographs", "digits", "sound".
     estimator : {"samples", "stationary"}, optional
         Full covariance, or shift-invariant; see `Spectrum.from_samples` and `from_stationary`. Default: "samples";
@@ -101,6 +105,8 @@ def load_spectrum(
         For sound: see `specsched.spectra.sources.audio.audio_batches`.
     limit : int, optional
         Largest number of samples, spread evenly over the source.
+    skip_bad : bool
+        Leave out images, sounds and files of tensors that cannot be read, and tell.
     progress : None, True or callable(done, total, what), optional
         True shows a line on standard error.
 
@@ -140,6 +146,7 @@ def load_spectrum(
         "hop": hop,
         "channel": channel,
         "limit": limit,
+        "skip_bad": skip_bad or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
     estimators = {"samples": "samples", "stationary": "stationary"}
@@ -181,7 +188,7 @@ def spectrum_of(samples: Any, *, progress: object = None) -> Spectrum:
     dimensions. Their channels are the shorter one of the first and the last axis.
     """
     if samples.ndim in (3, 4) and _estimator(True, samples) == "stationary":
-        axis = None if samples.ndim == 3 else 1 if samples.shape[1] <= samples.shape[-1] else -1
+        axis = latents.channel_axis_of(samples.shape[1:])
         return Spectrum.from_stationary(samples, channel_axis=axis, progress=progress)
     return Spectrum.from_samples(samples, progress=progress)
 
@@ -225,19 +232,20 @@ def _find(source: str | os.PathLike[str]) -> tuple[Source, Path]:
 # ---- files and folders ---------------------------------------------------------------------------
 
 
-def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file itself, or all files below a folder with one of the suffixes, sorted."""
-    found = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [file for file in found if file.suffix.lower() in suffixes and file.is_file()]
-
-
 def _read_images(path: Path, options: Options) -> Data:
-    stream = images.image_batches(_files(path, images.SUFFIXES), **options)
+    stream = images.image_batches(files_below(path, images.SUFFIXES), **options)
     return stream, -1 if len(stream.shape) == 3 else None
 
 
 def _read_audio(path: Path, options: Options) -> Data:
-    return audio.audio_batches(_files(path, audio.SUFFIXES), **options), None
+    return audio.audio_batches(files_below(path, audio.SUFFIXES), **options), None
+
+
+def _read_latents(path: Path, options: Options) -> Data:
+    given = {name: value for name, value in options.items() if name != "channel_axis"}
+    stream = latents.latent_batches(files_below(path, latents.SUFFIXES), **given)
+    axis = options.get("channel_axis")
+    return stream, latents.channel_axis_of(stream.shape) if axis is None else axis
 
 
 # ---- arrays and saved spectra --------------------------------------------------------------------
@@ -335,8 +343,17 @@ def _demo_sound(path: Path, options: Options) -> Data:
 
 
 SOURCES: list[Source] = [
-    Source("images", lambda path: bool(_files(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS, True),
-    Source("sounds", lambda path: bool(_files(path, audio.SUFFIXES)), _read_audio, _AUDIO_OPTIONS),
+    Source(
+        "images", lambda path: bool(files_below(path, images.SUFFIXES)), _read_images, _IMAGE_OPTIONS, True
+    ),
+    Source("sounds", lambda path: bool(files_below(path, audio.SUFFIXES)), _read_audio, _AUDIO_OPTIONS),
+    Source(
+        "latents (.safetensors, .pt)",
+        lambda path: bool(files_below(path, latents.SUFFIXES)),
+        _read_latents,
+        _LATENT_OPTIONS,
+        True,
+    ),
     Source("arrays (.npy, .npz)", _is_array, _read_array, _ARRAY_OPTIONS),
     Source("a saved spectrum (.json, .npz)", _is_saved, _read_saved, frozenset()),
 ]
