@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,17 @@ def test_trace_ends_at_the_output_and_follows_shorter_runs(process: str, solver:
         assert relative_error(trace.variance[stop] * scale**2, exact.variance) < 1e-9
     target = EIGENVALUES + sigmas[:, None] ** 2
     assert np.abs(trace.relative_error - (trace.variance / target - 1)).max() < 1e-12
+
+
+def test_a_trace_takes_time_in_proportion_to_the_steps() -> None:
+    def seconds(steps: int) -> float:
+        whole = ss.transfer(ss.Spectrum([1.0]), ss.baselines.edm(steps), sampler="dpmpp_3m")
+        begun = time.process_time()
+        whole.trace()
+        return time.process_time() - begun
+
+    least = {steps: min(seconds(steps) for _ in range(3)) for steps in (5_000, 80_000)}
+    assert least[80_000] < 64 * least[5_000]  # 16 in theory, 256 if every step ran all before it again
 
 
 def _scale(process: str, sigma: float) -> float:

@@ -74,30 +74,6 @@ void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const Leve
     });
 }
 
-void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
-                  double error, double* gain, double* injected, int threads) {
-    const Program program = record(spec, levels, error, Derivatives::none);
-    const SweepTable& table = sweeps();
-    const std::ptrdiff_t scratch = table.scratch_size(program.view()), columns = levels.count;
-    const Chunks chunks(count, program.view().operations * columns, threads);
-    chunks.run([&](std::ptrdiff_t, std::ptrdiff_t begin, std::ptrdiff_t size) {
-        double* const memory = thread_scratch(scratch + 2 * size);
-        double *const gains = memory + scratch, *const variances = gains + size;
-        const SweepChunk chunk{eigenvalues + begin, nullptr, nullptr, size, memory};
-        SweepProgram view = program.view();
-        for (std::ptrdiff_t k = 0; k < columns; ++k) {
-            // The run up to the end of a step is a shorter program with that step's y as its output.
-            view.operations = k == 0 ? 0 : program.step_end[k - 1];
-            view.output = k == 0 ? 0 : program.step_output[k - 1];
-            table.transfer(view, chunk, gains, variances);
-            for (std::ptrdiff_t i = 0; i < size; ++i) {
-                gain[(begin + i) * columns + k] = gains[i];
-                injected[(begin + i) * columns + k] = variances[i];
-            }
-        }
-    });
-}
-
 Limit limit_of(const SolverSpec& spec) {
     const SolverRow& row = solver_table()[spec.solver];
     const double eta = has_option(row, &SolverSpec::eta) ? spec.eta : 0.0;
