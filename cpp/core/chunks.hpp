@@ -12,11 +12,10 @@ struct Chunks {
     std::ptrdiff_t size, length, count;
     int threads;
 
-    // `work`: operations per eigenvalue; small problems stay serial, where a parallel region would cost more.
+    // `work`: operations per eigenvalue; small problems stay serial.
     Chunks(std::ptrdiff_t size, std::ptrdiff_t work, int requested, std::ptrdiff_t least = 128)
         : size(size), length(chunk_length(size, least)), count((size + length - 1) / length) {
-        constexpr std::ptrdiff_t serial_work = 32768;
-        threads = size * work < serial_work ? 1 : resolve_threads(requested);
+        threads = resolve_threads_for(static_cast<double>(size) * static_cast<double>(work), requested);
     }
     static std::ptrdiff_t chunk_length(std::ptrdiff_t size, std::ptrdiff_t least) {
         constexpr std::ptrdiff_t most = 64, lanes = 8;

@@ -1,11 +1,14 @@
 #include "core/parallel.hpp"
 
+#include "core/cores.hpp"
+
 #ifdef _OPENMP
 #include <omp.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -76,12 +79,23 @@ int allowed(int wanted) {
     return std::min(wanted, most_started);
 }
 
+std::atomic<int> in_use{0};
+
+int default_threads() {
+    int threads = omp_get_max_threads();
+    if (!std::getenv("OMP_NUM_THREADS") && cores_allowed() > 0) threads = std::min(threads, cores_allowed());
+    return std::max(1, threads - in_use.load(std::memory_order_relaxed));
+}
+
 }  // namespace
+
+Team::Team(int threads) : threads_(threads) { in_use.fetch_add(threads_, std::memory_order_relaxed); }
+Team::~Team() { in_use.fetch_sub(threads_, std::memory_order_relaxed); }
 
 int resolve_threads(int requested) {
     watch_forks();
     if (in_forked_child.load() || omp_in_parallel()) return 1;
-    return allowed(requested > 0 ? requested : omp_get_max_threads());
+    return allowed(requested > 0 ? requested : default_threads());
 }
 #elif defined(SPECSCHED_PLAIN_THREADS)
 namespace {
@@ -114,5 +128,16 @@ void run_on_threads(std::ptrdiff_t count, int threads, const std::function<void(
 #else
 int resolve_threads(int) { return 1; }
 #endif
+
+#ifndef _OPENMP
+Team::Team(int threads) : threads_(threads) {}
+Team::~Team() = default;
+#endif
+
+int resolve_threads_for(double work, int requested) {
+    constexpr double worth_a_thread = 1 << 15, worth_busy_cores = 1 << 24;
+    if (work < worth_a_thread || (requested == 0 && work < worth_busy_cores && cores_are_busy())) return 1;
+    return resolve_threads(requested);
+}
 
 }  // namespace specsched

@@ -10,9 +10,29 @@
 
 namespace specsched {
 
-// Threads to use: `requested`, or the OpenMP default for 0, and no more than the system lets this thread start;
+// Threads to use: `requested`, or the default for 0, and no more than the system lets this thread start;
 // 1 in a child forked after a parallel region, where libgomp would hang, and inside another parallel region.
+// The default is that of OpenMP (OMP_NUM_THREADS, or the cores that the process may run on and, in a container, may use
+// up), less what other regions of this process, started by other threads of it, use already.
 int resolve_threads(int requested);
+
+// The same for a problem of `work` elementary operations, each about a nanosecond. A region is worth its start from some
+// 30 microseconds on. Where the cores are busy, and the user has not said how many threads to take, small problems are
+// those up to 16 milliseconds: a region waits for its last thread, and that one for its turn, which took 40 ms in place of
+// .1 beside twenty other programs on two cores.
+int resolve_threads_for(double work, int requested);
+
+// Marks the threads of a region as used while it lives.
+class Team {
+  public:
+    explicit Team(int threads);
+    ~Team();
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+
+  private:
+    int threads_;
+};
 
 #ifdef SPECSCHED_PLAIN_THREADS
 // What parallel_for does where ThreadSanitizer watches: it does not see the barriers of libgomp and would report every
@@ -55,6 +75,7 @@ void parallel_for(std::ptrdiff_t count, int threads, const Body& body) {
         return;
     }
     FirstException thrown;
+    const Team team(threads);
 #ifdef SPECSCHED_PLAIN_THREADS
     run_on_threads(count, threads, [&](std::ptrdiff_t i) { thrown.guard(i, body); });
 #else

@@ -244,8 +244,8 @@ bool panel_loss(const Sampler& sampler, const SpectrumView& spectrum, const Leve
     if (!gains(sampler, spectrum.size, on_nodes, steps)) return false;
 
     Nodes nodes(panels.full);
-    constexpr std::ptrdiff_t serial_size = 2048;  // below, a parallel region costs more
-    const int workers = spectrum.size < serial_size ? 1 : resolve_threads(threads);
+    constexpr double per_eigenvalue = 16.0;  // operations, whatever the steps
+    const int workers = resolve_threads_for(per_eigenvalue * static_cast<double>(spectrum.size), threads);
     std::vector<char> resolved(panels.full.size());
     if (criterion.target == Target::limit || sampler.error != 0.0) {
         sum = sum_over_nodes(sampler, panels.sorted, panels.full, nodes, levels, criterion, gradient, threads, workers,
