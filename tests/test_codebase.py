@@ -31,7 +31,8 @@ SOURCES = [
     if path.suffix in suffixes
 ]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LONGEST_FILE = 500
+LONGEST_FILE = 400
+LONGEST_CPP_TEST = 450  # tables of cases
 HEAVY = {
     "scipy",
     "matplotlib",
@@ -115,7 +116,8 @@ def test_stub_arguments_are_those_of_the_core() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_are_short_and_portable(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= LONGEST_FILE
+    cpp_test = path.is_relative_to(ROOT / "tests" / "cpp")
+    assert text.count("\n") <= (LONGEST_CPP_TEST if cpp_test else LONGEST_FILE)
     assert not re.search(r"""["'\s(](/home|/root|/tmp|/Users|[A-Z]:\\)[/\\\w]""", text), (
         "a path of some machine"
     )
