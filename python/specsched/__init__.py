@@ -20,7 +20,7 @@ from .spectra.neighbourhood import Neighbourhood
 from .spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
-    from . import models
+    from . import diffusers, k_diffusion, models
     from .designs.scans.result import ScanResult
     from .designs.scans.runs import scan
     from .models.configured.design_for import design_for
@@ -53,8 +53,10 @@ __all__ = [
     "design_eta",
     "design_for",
     "design_path",
+    "diffusers",
     "evaluate",
     "fit",
+    "k_diffusion",
     "models",
     "record",
     "refine",
@@ -70,6 +72,8 @@ __all__ = [
 # What works with networks or with processes loads when it is first asked for.
 _LAZY = {
     "design_for": "models.configured.design_for",
+    "diffusers": "diffusers",
+    "k_diffusion": "k_diffusion",
     "models": "models",
     "record": "models.recordings.record",
     "Recording": "models.recordings.recording",

@@ -17,7 +17,7 @@ from ..samplers import Multistep, Sampler, as_sampler
 from ..schedules import baselines
 from ..schedules.schedule import Schedule, as_schedule
 from .problem import DEFAULT_DENOISER_ERROR, Options, as_spectra, compressed, ends_of, least_ratio_for
-from .result import Design
+from .result import Design, remembered
 
 RECORDED_ERROR = 0.06
 """Error of predictions that designs on recordings allow for by default, for solvers with memory.
@@ -107,7 +107,8 @@ def design_on_modes(
         1e-7,
         SEARCHES,
     )
-    return _present(problem, options, found, rivals)
+    made = [one.hash for one in _as_list(source) if hasattr(one, "hash")]
+    return remembered(_present(problem, options, found, rivals), **({"recordings": made} if made else {}))
 
 
 def make_modes_problem(
@@ -125,7 +126,7 @@ def make_modes_problem(
     if levels is not None and levels.steps != count:
         raise ValueError(f"schedule has {levels.steps} steps, steps is {count}")
     solver = _lowered(as_sampler(options.sampler), count)
-    sources = list(source) if isinstance(source, (list, tuple)) and not _numbers(source) else [source]
+    sources = _as_list(source)
     options = _ends_of_sources(sources, options, levels)
     high, low, floor = ends_of(options)
     ratio = least_ratio_for(options.min_ratio, solver, count, high, low or floor)
@@ -172,6 +173,11 @@ def _error(given: Any, solver: Sampler, recorded: bool) -> float:
     if not solver.multistep:
         return 0.0
     return RECORDED_ERROR if recorded else DEFAULT_DENOISER_ERROR
+
+
+def _as_list(source: Any) -> list[Any]:
+    """Several sources, or one."""
+    return list(source) if isinstance(source, (list, tuple)) and not _numbers(source) else [source]
 
 
 def _numbers(source: Any) -> bool:

@@ -179,12 +179,12 @@ class Design(ByValue):
         )
 
 
-def remembered(design: Design) -> Design:
-    """The design with a schedule that tells, also when it is saved, what it was made for."""
-    return replace(design, schedule=design.schedule.remembering(partial(_asked, design)))
+def remembered(design: Design, **facts: Any) -> Design:
+    """The design with a schedule that tells, also when it is saved, what it was made for; `facts` are told too."""
+    return replace(design, schedule=design.schedule.remembering(partial(_asked, design, facts)))
 
 
-def _asked(design: Design) -> dict[str, Any]:
+def _asked(design: Design, facts: dict[str, Any]) -> dict[str, Any]:
     schedule = design.schedule
     asked: dict[str, Any] = {
         "specsched": VERSION,
@@ -200,7 +200,7 @@ def _asked(design: Design) -> dict[str, Any]:
     }
     if design.timesteps is not None:
         asked["timesteps"] = design.timesteps
-    return asked
+    return {**asked, **facts}
 
 
 def cost_line(costs: Costs) -> str:

@@ -113,6 +113,8 @@ class Torch(Numpy):
 
     def normal(self, generator: Any, like: Array) -> Array:
         torch = self.torch
+        if isinstance(generator, (list, tuple)) and len(generator) == like.shape[0]:  # one for each row
+            return torch.cat([self.normal(one, like[i : i + 1]) for i, one in enumerate(generator)])
         if generator is not None and not isinstance(generator, torch.Generator):
             raise TypeError(
                 f"generator must be a torch.Generator for PyTorch tensors, got {type(generator).__name__}"

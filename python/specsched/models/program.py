@@ -101,6 +101,84 @@ def _last_uses(first: list[int], sources: list[int], shown: dict[int, int]) -> l
     return [tuple(registers) for registers in dead]
 
 
+class Execution:
+    """A run that stops at every prediction: whoever holds it asks a network, in whatever framework, and goes on.
+
+    Attributes
+    ----------
+    awaits : Operation or None
+        The prediction that is needed next; None at the end.
+    state : array
+        y on which the network is to be asked, x_0 / alpha at the end. May be replaced before the answer comes, as
+        inpainting does.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        start: Array,
+        ops: Numpy,
+        generator: Any = None,
+        after_step: Callable[[int, Array, Array | None], object] | None = None,
+    ) -> None:
+        self._program, self._ops, self._like = program, ops, start
+        self._after_step = after_step
+        self._registers: dict[int, Array] = {0: start}
+        self._newest: Array | None = None
+        self._number = 0
+        self.generator = generator
+        self.awaits: Operation | None = None
+        self._go_on()
+
+    @property
+    def state(self) -> Array:
+        """See the class."""
+        return self._registers[self._shown]
+
+    @state.setter
+    def state(self, value: Array) -> None:
+        self._registers[self._shown] = value
+
+    @property
+    def _shown(self) -> int:
+        return self._program.outputs[-1] if self.awaits is None else self.awaits.terms[0][1]
+
+    def give(self, prediction: Array) -> None:
+        """Go on with the network's prediction to the next one, or to the end."""
+        operation = self.awaits
+        assert operation is not None
+        value = self._newest = prediction
+        if operation.kind == PREDICT_NOISE:
+            value = self._ops.combine(((1.0 / operation.level, self.state), (-1.0 / operation.level, value)))
+        self._finish(operation, value)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        operations, registers = self._program.operations, self._registers
+        while self._number < len(operations):
+            operation = operations[self._number]
+            if operation.kind != COMBINE:
+                self.awaits = operation
+                return
+            terms = [(factor, registers[source]) for factor, source in operation.terms]
+            self._finish(operation, self._ops.combine(terms) if terms else None)
+        self.awaits = None
+
+    def _finish(self, operation: Operation, value: Array | None) -> None:
+        if operation.spread > 0.0:
+            noise = self._ops.normal(self.generator, self._like)
+            value = self._ops.combine(
+                ((operation.spread, noise),) if value is None else ((1.0, value), (operation.spread, noise))
+            )
+        self._number += 1
+        registers = self._registers
+        registers[self._number] = value
+        if self._after_step is not None and operation.step >= 0:
+            self._after_step(operation.step, registers[self._program.outputs[operation.step]], self._newest)
+        for register in operation.dead:
+            del registers[register]
+
+
 def run(
     program: Program,
     start: Array,
@@ -110,25 +188,7 @@ def run(
     after_step: Callable[[int, Array, Array | None], object] | None = None,
 ) -> Array:
     """The sample y after the last step; `after_step(step, y, newest prediction)` is called after every one."""
-    registers: dict[int, Array] = {0: start}
-    newest: Array | None = None
-    for number, operation in enumerate(program.operations, 1):
-        if operation.kind == COMBINE:
-            terms = [(factor, registers[source]) for factor, source in operation.terms]
-            value = ops.combine(terms) if terms else None
-        else:
-            source = registers[operation.terms[0][1]]
-            value = newest = predict(source, operation.told)
-            if operation.kind == PREDICT_NOISE:
-                value = ops.combine(((1.0 / operation.level, source), (-1.0 / operation.level, value)))
-        if operation.spread > 0.0:
-            noise = ops.normal(generator, start)
-            value = ops.combine(
-                ((operation.spread, noise),) if value is None else ((1.0, value), (operation.spread, noise))
-            )
-        registers[number] = value
-        if after_step is not None and operation.step >= 0:
-            after_step(operation.step, registers[program.outputs[operation.step]], newest)
-        for register in operation.dead:
-            del registers[register]
-    return registers[program.outputs[-1]]
+    execution = Execution(program, start, ops, generator, after_step)
+    while execution.awaits is not None:
+        execution.give(predict(execution.state, execution.awaits.told))
+    return execution.state

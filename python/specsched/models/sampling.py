@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from .._support import codes
 from .._support.codes import ProcessName
-from ..samplers import Sampler, as_sampler
+from ..samplers import Sampler, as_sampler, from_saved
 from ..schedules.schedule import Schedule, as_schedule
 from .arrays import Array, Numpy, check_noise
 from .denoiser import Calls, check_device
@@ -43,7 +43,7 @@ def sample(
     schedule : Schedule, Design or array_like, shape (S+1,)
         Levels sigma/alpha, noise -> clean. A design brings its sampler and process.
     sampler : str or specsched.samplers.Sampler
-        Needed unless `schedule` is a design.
+        Needed unless `schedule` is a design, or the saved schedule of one.
     process : {"vp", "ve", "flow"}
         Scale of the start: y_S is sqrt(1 + sigma^2), sigma, or 1 + sigma times the noise. Default "vp".
     start : array like `noise`, optional
@@ -95,21 +95,24 @@ def sample(
 
 
 def resolve(
-    schedule: Any, sampler: Any, process: ProcessName | None
+    schedule: Any, sampler: Any, process: ProcessName | None, *, default: ProcessName = "vp"
 ) -> tuple[Schedule, Sampler, ProcessName]:
-    """Levels, solver and process of what a caller passed; a design has all three."""
+    """Levels, solver and process of what a caller passed; a design has all three, and so has its saved schedule."""
     own = getattr(schedule, "schedule", None)
     if own is not None:
         sampler = getattr(schedule, "sampler", None) if sampler is None else sampler
         process = getattr(schedule, "process", None) if process is None else process
         schedule = own
+    levels = as_schedule(schedule)
+    if sampler is None and "sampler" in levels.made_for:
+        sampler = from_saved(levels.made_for["sampler"])
     if sampler is None:
         raise TypeError(
             "sampler is needed with a schedule: a name such as 'dpmpp_2m', or a specsched.samplers.Sampler"
         )
-    kind: ProcessName = "vp" if process is None else process
+    kind: ProcessName = process or levels.made_for.get("process", default)
     codes.process_code(kind)
-    return as_schedule(schedule), as_sampler(sampler), kind
+    return levels, as_sampler(sampler), kind
 
 
 def begin(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
@@ -94,6 +94,19 @@ class Sampler:
         problem = self.core.check(schedule.sigmas)
         if problem:
             raise ValueError(problem)
+
+    def begun_at(self, step: int) -> Sampler:
+        """The same solver over a schedule without its first `step` steps, as image-to-image runs it.
+
+        It has no memory of them: a step does without the predictions that were never made.
+
+        Examples
+        --------
+        >>> import specsched as ss
+        >>> ss.samplers.DDIM(eta=[0.0, 0.5, 1.0]).begun_at(1).eta
+        (0.5, 1.0)
+        """
+        return self if self.eta_steps is None else replace(self, eta=self.eta_steps[step:])  # type: ignore[call-arg]
 
     @cached_property
     def core(self) -> _core.Sampler:

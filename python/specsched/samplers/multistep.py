@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from .. import _core
@@ -149,6 +149,9 @@ class UniPC(Sampler):
     predict_x0: bool = True
     disable_corrector: tuple[int, ...] = ()
     lower_order_final: bool = True
+
+    def begun_at(self, step: int) -> UniPC:
+        return replace(self, disable_corrector=tuple(k - step for k in self.disable_corrector if k >= step))
 
     def _make_core(self, error: float) -> _core.Sampler:
         return super()._make_core(error).without_corrector(self.disable_corrector)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,6 +106,13 @@ class Multistep(Sampler):
     @property
     def multistep(self) -> bool:
         return self.order > 1
+
+    def begun_at(self, step: int) -> Multistep:
+        table, times = self.coefficients, self.model_times
+        if table is not None:
+            rows = np.reshape(table, (len(table), self.order - 1))[step:]
+            table = np.tril(rows, -1)  # no coefficient for a prediction before the first one
+        return replace(self, coefficients=table, model_times=None if times is None else times[step:])
 
     def _make_core(self, error: float) -> _core.Sampler:
         core = super()._make_core(error)

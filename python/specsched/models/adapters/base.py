@@ -83,17 +83,7 @@ class Adapter:
 
     def check_levels(self, levels: Level) -> None:
         """Raise where a level lies outside the network's range."""
-        high, low = float(np.max(levels)), float(np.min(levels))
-        if high > self.sigma_max * (1.0 + _SLACK):
-            raise ValueError(
-                f"sigma = {high:.6g} lies above the model's highest level {self.sigma_max:.6g}, on which it was "
-                f"never trained; use sigma_max={self.sigma_max:.6g}"
-            )
-        if low < self.sigma_min * (1.0 - _SLACK):
-            raise ValueError(
-                f"sigma = {low:.6g} lies below the model's lowest level {self.sigma_min:.6g}, on which it was "
-                f"never trained; use sigma_floor={self.sigma_min:.6g}"
-            )
+        check_range(levels, self.sigma_min, self.sigma_max)
 
     def guided(self, call: Callable[..., Array], rows: int, index: Any, *arrays: Array) -> Array:
         """The network's output with guidance; `call(conditions, *arrays)` evaluates it once."""
@@ -123,6 +113,21 @@ class Adapter:
                 self._cut.pop(next(iter(self._cut)), None)
             self._cut[key] = found
         return found
+
+
+def check_range(levels: Level, sigma_min: float, sigma_max: float) -> None:
+    """Raise where a level lies outside the range on which a network was trained."""
+    high, low = float(np.max(levels)), float(np.min(levels))
+    if high > sigma_max * (1.0 + _SLACK):
+        raise ValueError(
+            f"sigma = {high:.6g} lies above the model's highest level {sigma_max:.6g}, on which it was "
+            f"never trained; use sigma_max={sigma_max:.6g}"
+        )
+    if low < sigma_min * (1.0 - _SLACK):
+        raise ValueError(
+            f"sigma = {low:.6g} lies below the model's lowest level {sigma_min:.6g}, on which it was "
+            f"never trained; use sigma_floor={sigma_min:.6g}"
+        )
 
 
 def _is_array(value: Any) -> bool:

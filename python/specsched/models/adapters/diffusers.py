@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._support import checks
+from ..._support.codes import ProcessName
 from ...schedules.training_grid import TrainingGrid
 from ..arrays import Array, namespace_of
 from .base import Adapter, Level, affine, columns, dtype_of
@@ -80,7 +81,7 @@ def from_diffusers(
     """
     if not callable(network):
         raise TypeError(f"network must be callable, got {type(network).__name__}")
-    levels = _levels_of(scheduler, prediction_type)
+    levels = levels_of(scheduler, prediction_type)
     if timestep_scale is None:
         timestep_scale = 1e-3 if type(network).__name__ in _UNIT_TIME else 1.0
     return DiffusersDenoiser(
@@ -105,10 +106,13 @@ class Levels:
         sigma_min: float,
         sigma_max: float,
         discrete: bool,
+        process: ProcessName = "vp",
     ) -> None:
         self.time, self.scales = time, scales
         self.sigma_min, self.sigma_max = sigma_min, sigma_max
         self.discrete = discrete
+        self.process = process
+        """Whose samples x = alpha y the network's pipelines hold."""
 
 
 class DiffusersDenoiser(Adapter):
@@ -160,7 +164,8 @@ def _option(scheduler: Any, name: str, default: Any = None) -> Any:
     return config.get(name, default) if hasattr(config, "get") else getattr(config, name, default)
 
 
-def _levels_of(scheduler: Any, prediction_type: str | None) -> Levels:
+def levels_of(scheduler: Any, prediction_type: str | None) -> Levels:
+    """What a scheduler's configuration says of the network that was trained with it."""
     if isinstance(scheduler, type) or not hasattr(scheduler, "config"):
         raise TypeError(
             f"scheduler must be an instance of a diffusers scheduler, got {scheduler!r:.80}; pass pipe.scheduler"
@@ -255,7 +260,7 @@ class _FlowTime:
 def _flow(scheduler: Any) -> Levels:
     """x = (1 - t) x_0 + t eps with output eps - x_0; timestep 1000 t, with any shift already in t."""
     steps = float(_option(scheduler, "num_train_timesteps", 1000))
-    return Levels(_FlowTime(steps), _flow_scales, 0.0, math.inf, discrete=False)
+    return Levels(_FlowTime(steps), _flow_scales, 0.0, math.inf, discrete=False, process="flow")
 
 
 class _EDMScales:
@@ -278,4 +283,4 @@ def _edm(scheduler: Any, kind: str) -> Levels:
     scales = _EDMScales(float(_option(scheduler, "sigma_data")), 1.0 if kind == "epsilon" else -1.0)
     arc = type(scheduler).__name__.startswith("Cosine")
     low, high = float(_option(scheduler, "sigma_min")), float(_option(scheduler, "sigma_max"))
-    return Levels(_arc if arc else _quarter_log, scales, low, high, discrete=False)
+    return Levels(_arc if arc else _quarter_log, scales, low, high, discrete=False, process="ve")

@@ -12,6 +12,7 @@ import numpy as np
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.codes import ProcessName
+from ..._support.version import VERSION
 from ...schedules import baselines
 from ...schedules.schedule import Schedule
 from ..arrays import Array, check_noise, check_spread
@@ -152,8 +153,17 @@ def refine(
             Point(begin_at.schedule, begin_at.sampler), which, floor, ratio, (ends[0], ends[1])
         )
         message, success = search.descend(free, checks.integer("max_iter", max_iter, minimum=0))
+    made_for = {
+        "specsched": VERSION,
+        "sampler": search.best.sampler.saved,
+        "process": kind,
+        "refined_from": best,
+        "heldout_error": search.best_errors[1],
+        "sigma_max": entry.schedule[0],
+        "sigma_floor": floor,
+    }
     return Refined(
-        schedule=search.best.schedule,
+        schedule=search.best.schedule.remembering(made_for),
         sampler=search.best.sampler,
         process=kind,
         error=search.best_errors[0],

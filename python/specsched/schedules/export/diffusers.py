@@ -20,6 +20,8 @@ _ON_GRID = 2e-3
 # UniPC moves a first flow time this close to 1 (its own constant, scheduling_unipc_multistep.py).
 _UNIPC_BELOW_ONE = 1e-6
 
+_ANY = "or specsched.diffusers.DesignedScheduler, which runs any solver on any levels"
+
 
 def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
     """Keyword arguments for ``pipe(...)`` or ``set_timesteps(...)`` that reproduce the schedule exactly.
@@ -82,7 +84,7 @@ def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
         if base in HANDLERS:
             return HANDLERS[base](sigmas, config)
         if base in _INSTEAD:
-            raise ValueError(f"{base} takes no custom schedule; use {_INSTEAD[base]}")
+            raise ValueError(f"{base} takes no custom schedule; use {_INSTEAD[base]}, {_ANY}")
     raise checks.unknown_name("scheduler", config.name, HANDLERS)
 
 
@@ -109,7 +111,7 @@ def _require_last(sigmas: FloatArray, config: Configuration, last: float, why: s
         advice = f"sigma_min={last:g}" if last > 0 else "sigma_min=0"
         raise ValueError(
             f"{config.name} ends at sigma = {last:g} ({why}), but the schedule ends at "
-            f"{level:g}; design with {advice}"
+            f"{level:g}; design with {advice}, {_ANY}"
         )
 
 
@@ -140,7 +142,7 @@ def _integers(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
             f"model's grid: sigmas[{k}] = {levels[k]:g} is timestep {place[k]:.3f}. Design on the grid with "
             "alphas_cumprod=scheduler.alphas_cumprod, pass timesteps=schedule.to_timesteps("
             "scheduler.alphas_cumprod).tolist() for the nearest ones, or use EulerDiscreteScheduler, which "
-            "takes any levels"
+            f"takes any levels, {_ANY}"
         )
     if (np.diff(nearest) >= 0).any():
         k = int(np.argmax(np.diff(nearest) >= 0))
@@ -226,7 +228,7 @@ def _unipc(sigmas: FloatArray, config: Configuration) -> dict[str, Any]:
     if not config.option("use_flow_sigmas"):
         raise ValueError(
             f"{name} takes a custom schedule for flow-matching models only (use_flow_sigmas=True); "
-            "use DPMSolverMultistepScheduler (timesteps) or EulerDiscreteScheduler (sigmas)"
+            f"use DPMSolverMultistepScheduler (timesteps), EulerDiscreteScheduler (sigmas), {_ANY}"
         )
     _refuse_flags(
         config,

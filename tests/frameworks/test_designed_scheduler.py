@@ -1,0 +1,430 @@
+"""`DesignedScheduler` in real pipelines: against `specsched.sample`, and against diffusers' own schedulers."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_pipelines as small
+from small_pipelines import diffusers, torch
+
+import specsched as ss
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:diffusers.*"),
+]
+
+LEVELS = ss.Schedule([14.6, 6.0, 2.5, 1.0, 0.4, 0.1, 0.0])
+STEPS = LEVELS.steps
+FREE = replace(
+    ss.samplers.as_multistep("dpmpp_3m", LEVELS), model_times=[-0.01, 0.02, -0.03, 0.01, 0.02, 0.05]
+)
+DETERMINISTIC = [
+    FREE,
+    "unipc",
+    "deis",
+    "dpmpp_3m",
+    "heun",
+    "dpm_2",
+    "dpmpp_2s",
+    "ddim",
+    "lms",
+    "ipndm",
+    ss.samplers.PLMS(skip_prk_steps=False),
+    ss.samplers.UniPC(disable_corrector=[0]),
+]
+STOCHASTIC = [
+    "ddpm",
+    "dpmpp_2m_sde",
+    "dpmpp_sde",
+    "dpm_2_ancestral",
+    ss.samplers.DDIM(eta=[0, 0.2, 0.4, 0.6, 0.8, 1]),
+]
+
+
+def seeded(seed: int) -> Any:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(rows: int = 2) -> Any:
+    return torch.randn(rows, small.CHANNELS, 8, 8, generator=seeded(1))
+
+
+def base(**config: Any) -> Any:
+    return diffusers.DDIMScheduler(clip_sample=False, **small.BETAS, **config)
+
+
+def designed(scheduler: Any, design: Any = LEVELS, **options: Any) -> Any:
+    return ss.diffusers.DesignedScheduler.from_design(design, scheduler, **options)
+
+
+def close(found: Any, expected: Any, tolerance: float = 1e-5) -> None:
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert float((found - expected).abs().max()) < tolerance * float(expected.abs().max())
+
+
+def loop(scheduler: Any, x: Any, predict: Any, **step: Any) -> Any:
+    """The denoising loop of every pipeline."""
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            x = scheduler.step(predict(scheduler.scale_model_input(x, t), t), t, x, **step).prev_sample
+    return x
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    torch.manual_seed(0)
+    net = diffusers.UNet2DModel(
+        sample_size=8,
+        in_channels=small.CHANNELS,
+        out_channels=small.CHANNELS,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+        **small.BLOCKS,
+    )
+    return net.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("solver", [*DETERMINISTIC, *STOCHASTIC], ids=str)
+def test_every_solver_equals_sample(network: Any, solver: Any) -> None:
+    denoiser = ss.models.from_diffusers(network, base())
+    expected = ss.sample(denoiser, noise(), LEVELS, sampler=solver, generator=seeded(5))
+    scheduler = designed(base(), sampler=solver)
+    scheduler.set_timesteps(STEPS)
+    start = noise() * scheduler.init_noise_sigma
+    found = loop(scheduler, start, lambda x, t: network(x, t).sample, generator=seeded(5))
+    close(found, expected)
+
+
+EDM = {"sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("DDIMScheduler", {"prediction_type": "epsilon"}),
+        ("DDIMScheduler", {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, **small.BETAS}),
+        ("DDIMScheduler", {"prediction_type": "sample"}),
+        ("EDMEulerScheduler", {**EDM, "prediction_type": "epsilon"}),
+        ("EDMEulerScheduler", {**EDM, "prediction_type": "v_prediction"}),
+        ("EulerDiscreteScheduler", {"prediction_type": "v_prediction", "timestep_type": "continuous"}),
+        ("FlowMatchEulerDiscreteScheduler", {}),
+    ],
+)
+@pytest.mark.parametrize("process", ["vp", "ve"])
+def test_every_prediction_type(network: Any, kind: str, config: Any, process: Any) -> None:
+    own = getattr(diffusers, kind)(**config)
+    if kind.startswith("Flow"):
+        process = "flow"
+    denoiser = ss.models.from_diffusers(network, own)
+    expected = ss.sample(denoiser, noise(), LEVELS, sampler=FREE, process=process)
+    scheduler = designed(own, sampler=FREE, process=process)
+    scheduler.set_timesteps(STEPS)
+    start = noise() * scheduler.init_noise_sigma
+    close(loop(scheduler, start, lambda x, t: network(x, t).sample), expected)
+
+
+def test_a_last_level_above_zero_and_whole_timesteps(network: Any) -> None:
+    levels = ss.Schedule([14.6, 4.0, 0.7, 0.05])
+    denoiser = ss.models.from_diffusers(network, base(), round_timesteps=True)
+    expected = ss.sample(denoiser, noise(), levels, sampler="dpm_solver")
+    scheduler = designed(base(), levels, sampler="dpm_solver", round_timesteps=True)
+    scheduler.set_timesteps(3)
+    assert scheduler.timesteps.dtype == torch.int64
+    close(loop(scheduler, noise(), lambda x, t: network(x, t).sample), expected)
+
+
+# -- pipelines ---------------------------------------------------------------------------------------------------
+
+
+def guided(pipe: Any, names: dict[str, Any], rows: int, solver: Any, levels: Any, **options: Any) -> Any:
+    """What the library itself samples with the pipeline's network and guidance 5."""
+    network = getattr(pipe, "unet", None) or pipe.transformer
+    given = {name: names[key] for name, key in CONDITIONS.items() if key in names}
+    empty = {name: names[f"negative_{key}"] for name, key in CONDITIONS.items() if key in names}
+    if hasattr(pipe, "unet"):
+        given = {"encoder_hidden_states": given["encoder_hidden_states"]}
+        empty = {"encoder_hidden_states": empty["encoder_hidden_states"]}
+        if "pooled_prompt_embeds" in names:
+            size = torch.tensor([16, 16, 0, 0, 16, 16], dtype=torch.float32).repeat(rows, 1)
+            for one, key in ((given, ""), (empty, "negative_")):
+                one["added_cond_kwargs"] = {
+                    "text_embeds": names[f"{key}pooled_prompt_embeds"],
+                    "time_ids": size,
+                }
+    own = ss.diffusers.DesignedScheduler
+    denoiser = ss.models.from_diffusers(
+        network, own_of(pipe.scheduler), guidance_scale=5.0, unconditional=empty, **given
+    )
+    assert isinstance(pipe.scheduler, own)
+    return ss.sample(denoiser, noise(rows), levels, sampler=solver, **options)
+
+
+CONDITIONS = {"encoder_hidden_states": "prompt_embeds", "pooled_projections": "pooled_prompt_embeds"}
+
+
+def own_of(scheduler: Any) -> Any:
+    """The scheduler that the network was trained with."""
+    network = scheduler.config["network"]
+    return getattr(diffusers, network["_class_name"]).from_config(dict(network))
+
+
+FLOW = {"process": "flow"}
+
+
+@pytest.mark.parametrize("solver", [FREE, "heun", "unipc"], ids=["free", "heun", "unipc"])
+@pytest.mark.parametrize("name", ["stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3"])
+def test_pipelines(name: str, solver: Any) -> None:
+    flow = name.endswith("3")
+    own = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0) if flow else base()
+    if flow and solver is FREE:
+        solver = replace(FREE, model_times=(0.0, *FREE.model_times[1:]))
+    pipe = getattr(small, name)(own)
+    pipe.scheduler = designed(pipe.scheduler, sampler=solver, **(FLOW if flow else {}))
+    names = (small.prompts if name == "stable_diffusion" else small.pooled)(2)
+    size = {"height": 16, "width": 16, "output_type": "latent", "guidance_scale": 5.0}
+    found = pipe(**names, **size, num_inference_steps=STEPS, latents=noise()).images
+    close(found, guided(pipe, names, 2, solver, LEVELS, **(FLOW if flow else {})))
+
+
+def picture(seed: int = 7) -> Any:
+    return torch.rand(1, 3, 16, 16, generator=seeded(seed))
+
+
+IMAGE = {"strength": 0.7, "output_type": "latent", "guidance_scale": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("stable_diffusion", "StableDiffusionImg2ImgPipeline"),
+        ("stable_diffusion", "StableDiffusionInpaintPipeline"),
+        ("stable_diffusion_3", "StableDiffusion3Img2ImgPipeline"),
+        ("stable_diffusion_3", "StableDiffusion3InpaintPipeline"),
+    ],
+)
+def test_images_and_masks_as_with_eulers_scheduler(name: str, kind: str) -> None:
+    flow = name.endswith("3")
+    levels = LEVELS if not flow else ss.Schedule.from_flow_times([0.95, 0.8, 0.6, 0.45, 0.3, 0.1, 0.0])
+    if flow:
+        own = diffusers.FlowMatchEulerDiscreteScheduler()
+        sigmas = levels.flow_times[:-1].tolist()
+    else:
+        own = diffusers.EulerDiscreteScheduler(**small.BETAS)
+        sigmas = levels.sigmas.tolist()
+    pipe = getattr(small, name)(own, kind)
+    names = (small.pooled if flow else small.prompts)(1)
+    picked = {"image": picture(), **IMAGE}
+    if "Inpaint" in kind:
+        mask = torch.zeros(1, 1, 16, 16)
+        mask[..., :8] = 1.0
+        picked = {**picked, "mask_image": mask, "height": 16, "width": 16}
+    expected = pipe(**names, **picked, sigmas=sigmas, generator=seeded(8)).images
+    pipe.scheduler = designed(own, levels, sampler="ddim")
+    found = pipe(**names, **picked, num_inference_steps=STEPS, generator=seeded(8)).images
+    close(found, expected, 2e-4)  # Euler's scheduler keeps levels in single precision
+
+
+@pytest.mark.parametrize("solver", [FREE, "heun", "unipc", "ddpm"], ids=["free", "heun", "unipc", "ddpm"])
+def test_image_to_image_begins_without_memory(solver: Any) -> None:
+    pipe = small.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
+    pipe.scheduler = designed(pipe.scheduler, sampler=solver)
+    latent = torch.randn(2, small.CHANNELS, 8, 8, generator=seeded(9))
+    names = small.prompts(2)
+    draw = seeded(10)
+    found = pipe(
+        **names,
+        image=latent,
+        strength=0.5,
+        num_inference_steps=STEPS,
+        guidance_scale=5.0,
+        output_type="latent",
+        generator=draw,
+    ).images
+    same = seeded(10)
+    start = torch.randn(2, small.CHANNELS, 8, 8, generator=same)
+    rest = ss.Schedule(LEVELS.sigmas[3:])
+    own = as_begun(solver)
+    network = ss.models.from_diffusers(
+        pipe.unet,
+        base(),
+        guidance_scale=5.0,
+        unconditional={"encoder_hidden_states": names["negative_prompt_embeds"]},
+        encoder_hidden_states=names["prompt_embeds"],
+    )
+    expected = ss.sample(network, start, rest, sampler=own, start=latent, generator=same)
+    close(found, expected)
+
+
+def as_begun(solver: Any) -> Any:
+    """The table from its fourth row on, without what those rows cannot have."""
+    if solver is not FREE:
+        return solver
+    table = np.array(FREE.coefficients)[3:]
+    table[0] = 0.0
+    table[1, 1:] = 0.0
+    return ss.samplers.Multistep(order=3, coefficients=table, model_times=FREE.model_times[3:])
+
+
+def test_solvers_with_a_beginning_of_their_own_refuse_the_middle() -> None:
+    pipe = small.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
+    pipe.scheduler = designed(pipe.scheduler, sampler="plms")
+    with pytest.raises(ValueError, match=r"plms cannot begin with call 3 of 7"):
+        pipe(**small.prompts(1), image=picture(), strength=0.5, num_inference_steps=STEPS)
+
+
+def test_two_experts_share_one_design() -> None:
+    """SDXL's base runs the first half, its refiner the second, as one of them would run all."""
+    names = small.pooled(1)
+    common = {"num_inference_steps": STEPS, "guidance_scale": 5.0, "output_type": "latent"}
+    pipe = small.stable_diffusion_xl(base())
+    pipe.scheduler = designed(pipe.scheduler, sampler="ddim")
+    whole = pipe(**names, **common, height=16, width=16, latents=noise(1)).images
+    half = pipe(**names, **common, height=16, width=16, latents=noise(1), denoising_end=0.5).images
+    refiner = diffusers.StableDiffusionXLImg2ImgPipeline(**pipe.components, requires_aesthetics_score=False)
+    refiner.set_progress_bar_config(disable=True)
+    rest = refiner(
+        **names, **common, image=half, denoising_start=0.5, original_size=(16, 16), target_size=(16, 16)
+    )
+    close(rest.images, whole)
+
+
+# -- files, copies, mistakes ---------------------------------------------------------------------------------------
+
+
+def test_pipelines_are_saved_and_loaded(tmp_path: Path) -> None:
+    pipe = small.stable_diffusion(base())
+    pipe.scheduler = designed(pipe.scheduler, sampler=FREE)
+    pipe.save_pretrained(tmp_path)
+    absent = dict.fromkeys(
+        ("safety_checker", "text_encoder", "tokenizer", "feature_extractor", "image_encoder")
+    )
+    again = small.quiet(diffusers.StableDiffusionPipeline.from_pretrained(tmp_path, **absent))
+    assert again.scheduler.sampler == FREE
+    assert again.scheduler.schedule == LEVELS
+    arguments = {**small.prompts(1), "height": 16, "width": 16, "output_type": "latent", "latents": noise(1)}
+    first = pipe(**arguments, num_inference_steps=STEPS).images
+    assert torch.equal(first, again(**arguments, num_inference_steps=STEPS).images)
+
+
+def test_a_scheduler_alone_is_saved_and_loaded(tmp_path: Path) -> None:
+    designed(base(), sampler=FREE).save_pretrained(tmp_path)
+    again = ss.diffusers.DesignedScheduler.from_pretrained(tmp_path)
+    again.set_timesteps(STEPS)
+    assert len(again.timesteps) == STEPS
+    assert again.sampler == FREE
+
+
+def test_saved_designs_bring_their_solver(tmp_path: Path) -> None:
+    spectrum = ss.Spectrum(1.0 / np.arange(1, 33) ** 2)
+    design = ss.design(spectrum, 5, sampler=ss.samplers.Multistep(order=3), sigma_max=14.6, sigma_floor=0.03)
+    design.schedule.save(tmp_path / "design.json")
+    scheduler = designed(base(), ss.Schedule.load(tmp_path / "design.json"))
+    assert scheduler.sampler == design.sampler
+    assert scheduler.process == design.process
+
+
+def test_copies() -> None:
+    scheduler = designed(base(), sampler=FREE)
+    for other in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
+        assert other.sampler == scheduler.sampler
+        assert other.schedule == scheduler.schedule
+    inherited = designed(scheduler, sampler="unipc")
+    assert inherited.config["network"] == scheduler.config["network"]
+
+
+def test_half_precision_keeps_its_type(network: Any) -> None:
+    scheduler = designed(base(), sampler=FREE)
+    scheduler.set_timesteps(STEPS)
+    x = loop(scheduler, noise().half(), lambda x, t: network(x.float(), t).sample.half())
+    assert x.dtype == torch.float16
+
+
+def test_a_generator_for_each_sample(network: Any) -> None:
+    scheduler = designed(base(), sampler="ddpm")
+
+    def run(x: Any, generator: Any) -> Any:
+        scheduler.set_timesteps(STEPS)
+        return loop(scheduler, x, lambda x, t: network(x, t).sample, generator=generator)
+
+    both = run(noise(), [seeded(1), seeded(2)])
+    close(both[1:], run(noise()[1:], seeded(2)))
+
+
+def test_first_churn_is_part_of_the_initial_noise() -> None:
+    scheduler = designed(
+        diffusers.EDMEulerScheduler(**EDM), sampler=ss.samplers.Heun(s_churn=2.0), process="ve"
+    )
+    first = 14.6 * (1.0 + 2.0 / STEPS)
+    assert scheduler.init_noise_sigma == pytest.approx(first, rel=1e-12)
+    scheduler.set_timesteps(STEPS)
+    assert float(scheduler.timesteps[0]) == pytest.approx(0.25 * np.log(first), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda s: s.set_timesteps(50), "pass num_inference_steps=6"),
+        (lambda s: s.set_timesteps(sigmas=[3.0, 2.0]), "sigmas are those of the design"),
+        (lambda s: type(s)(), "from_design"),
+        (
+            lambda s: designed(base(), sampler="ddim", design=[200.0, 1.0, 0.0]),
+            "never trained; use sigma_max=14.6146",
+        ),
+        (lambda s: designed(base(), sampler="ddim", design=[10.0, 1e-3, 0.0]), "use sigma_floor=0.0291"),
+        (lambda s: designed(base(), [14.6, 1.0, 0.0], sampler=FREE), "coefficients has 6 rows for 2 steps"),
+        (lambda s: s.step(torch.zeros(1, 4), 1.0, torch.zeros(1, 4)), "call set_timesteps"),
+    ],
+)
+def test_mistakes(make: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make(designed(base(), sampler="ddim"))
+
+
+def test_no_solver_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="sampler is needed"):
+        designed(base())
+
+
+def test_another_process_than_the_flow_networks_own_warns() -> None:
+    with pytest.warns(UserWarning, match="design with process='flow'"):
+        scheduler = designed(diffusers.FlowMatchEulerDiscreteScheduler(), sampler="ddim", process="vp")
+    assert scheduler.process == "flow"
+
+
+def test_steps_beyond_the_end(network: Any) -> None:
+    scheduler = designed(base(), sampler="ddim")
+    scheduler.set_timesteps(STEPS)
+    x = loop(scheduler, noise(), lambda x, t: network(x, t).sample)
+    with pytest.raises(ValueError, match="the run of 6 calls is over"):
+        scheduler.step(x, scheduler.timesteps[-1], x)
+
+
+def test_a_step_takes_less_than_a_millisecond() -> None:
+    """The scheduler's own time for one latent of Stable Diffusion; the best of several runs."""
+    scheduler = designed(base(), sampler=FREE)
+    x = torch.randn(1, 4, 64, 64, generator=seeded(1))
+    taken = []
+    for _ in range(20):
+        scheduler.set_timesteps(STEPS)
+        began = time.perf_counter()
+        loop(scheduler, x, lambda x, t: x)
+        taken.append((time.perf_counter() - began) / STEPS)
+    assert min(taken) < 1e-3
+
+
+def test_the_library_alone_does_not_load_diffusers() -> None:
+    code = "import sys, specsched; specsched.diffusers; sys.exit(int(bool({'diffusers', 'torch'} & set(sys.modules))))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
