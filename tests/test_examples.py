@@ -157,6 +157,19 @@ def test_starts(tmp_path: Path) -> None:
     assert starts.excess(found, "10 / k^2", "slsqp").max() > 1e-3
 
 
+def test_designed_solver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run("designed_solver", tmp_path)
+    losses = {name: design.loss for name, design in found["designs"].items()}
+    page = (ROOT / "docs" / "designed_solver.md").read_text(encoding="utf-8")
+    for name, loss in losses.items():
+        assert f"{loss:.3f}".lstrip("0") in page, name
+    assert losses["trusting"] < losses["designed"] < 0.4 * losses["DPM-Solver++(2M)"]
+    place = int(np.argmin(abs(found["errors"] - 0.12)))
+    assert found["losses"]["designed"][place] < 0.75 * found["losses"]["trusting"][place]
+    assert "python examples/designed_solver.py" in page
+    assert (ROOT / "docs" / "images" / "designed_solver.png").is_file()
+
+
 def test_an_example_runs_as_a_script_from_anywhere(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "mean.png"
     command = [sys.executable, str(ROOT / "examples" / "mean_contribution.py"), "--out", str(out)]

@@ -176,8 +176,9 @@ def test_designs_bring_their_sampler_and_process() -> None:
     denoiser, noise = ss.models.gaussian([1.0, 0.1]), np.ones((1, 2))
     expected = ss.sample(denoiser, noise, design.schedule, sampler="dpmpp_2m", process="flow")
     np.testing.assert_array_equal(ss.sample(denoiser, noise, design), expected)
+    np.testing.assert_array_equal(ss.sample(denoiser, noise, design.schedule), expected)
     with pytest.raises(TypeError, match="sampler is needed"):
-        ss.sample(denoiser, noise, design.schedule)
+        ss.sample(denoiser, noise, design.schedule.sigmas)
 
 
 @pytest.mark.parametrize(

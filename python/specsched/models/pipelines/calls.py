@@ -75,7 +75,8 @@ def _without_first_noise(program: Program) -> tuple[Program, float]:
 
 
 def _calls(program: Program, schedule: Schedule, first_spread: float) -> tuple[Call, ...]:
-    found, step, seen = [], 0, -1
+    found: list[Call] = []
+    step, seen = 0, -1
     for operation in program.operations:
         if operation.kind != COMBINE:
             source = operation.terms[0][1]
