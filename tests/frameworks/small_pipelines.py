@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+import specsched as ss
 
 torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
 diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
@@ -13,6 +16,46 @@ pytest.importorskip("transformers", reason="the pipelines need it")
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 BLOCKS = {"block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1}
 CHANNELS = 4
+LEVELS = ss.Schedule([14.6, 6.0, 2.5, 1.0, 0.4, 0.1, 0.0])
+STEPS = LEVELS.steps
+FREE = replace(
+    ss.samplers.as_multistep("dpmpp_3m", LEVELS), model_times=[-0.01, 0.02, -0.03, 0.01, 0.02, 0.05]
+)
+
+
+def seeded(seed: int) -> Any:
+    """A generator."""
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(rows: int = 2) -> Any:
+    """Standard normal latents."""
+    return torch.randn(rows, CHANNELS, 8, 8, generator=seeded(1))
+
+
+def base(**config: Any) -> Any:
+    """A scheduler of Stable Diffusion's levels."""
+    return diffusers.DDIMScheduler(clip_sample=False, **BETAS, **config)
+
+
+def designed(scheduler: Any, design: Any = LEVELS, **options: Any) -> Any:
+    """The scheduler under test."""
+    return ss.diffusers.DesignedScheduler.from_design(design, scheduler, **options)
+
+
+def close(found: Any, expected: Any, tolerance: float = 1e-5) -> None:
+    """Relative to the largest value."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert float((found - expected).abs().max()) < tolerance * float(expected.abs().max())
+
+
+def loop(scheduler: Any, x: Any, predict: Any, **step: Any) -> Any:
+    """The denoising loop of every pipeline."""
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            x = scheduler.step(predict(scheduler.scale_model_input(x, t), t), t, x, **step).prev_sample
+    return x
 
 
 def vae(channels: int = CHANNELS) -> Any:
