@@ -12,15 +12,12 @@ bool is_plain(const SolverSpec& spec) {
     return spec.s_churn == 0.0 && spec.s_noise == 1.0 && spec.eta_steps.empty();
 }
 
-DenseSampler kernel_for(double eta) {
-    if (eta == 0.0) return DenseSampler::ddim;
-    return eta == 1.0 ? DenseSampler::ddpm : DenseSampler::ancestral;
-}
-
 void choose_kernel(Sampler& sampler) {
     const std::string& solver = solver_table()[static_cast<std::size_t>(sampler.spec.solver)].name;
-    sampler.dense = (solver == "ddim" || solver == "ddpm") && is_plain(sampler.spec) && sampler.error == 0.0;
-    if (sampler.dense) sampler.kernel = kernel_for(sampler.spec.eta);
+    const double eta = sampler.spec.eta;
+    sampler.dense = (solver == "ddim" || solver == "ddpm") && (eta == 0.0 || eta == 1.0) && is_plain(sampler.spec) &&
+                    sampler.error == 0.0;
+    sampler.kernel = eta == 1.0 ? DenseSampler::ddpm : DenseSampler::ddim;
 }
 
 }  // namespace
@@ -52,16 +49,16 @@ Sampler one_by_one(Sampler sampler) {
 
 double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                       double* gradient, int threads) {
-    if (sampler.dense && dense_serves(sampler.kernel, criterion))
-        return dense_loss(sampler.kernel, spectrum, levels, criterion, gradient, threads, sampler.spec.eta);
+    if (sampler.dense && dense_serves(criterion))
+        return dense_loss(sampler.kernel, spectrum, levels, criterion, gradient, threads);
     if (!gradient) return engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads);
     return engine_loss_gradient(spectrum, levels, sampler.spec, criterion, sampler.error, threads, gradient);
 }
 
 void loss_terms(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                 double* terms, int threads) {
-    if (sampler.dense && criterion.target == Target::limit && dense_serves(sampler.kernel, criterion))
-        dense_loss(sampler.kernel, spectrum, levels, criterion, nullptr, threads, sampler.spec.eta, terms);
+    if (sampler.dense && criterion.target == Target::limit && dense_serves(criterion))
+        dense_loss(sampler.kernel, spectrum, levels, criterion, nullptr, threads, terms);
     else
         engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads, terms);
 }
@@ -95,7 +92,7 @@ double limit_loss_sum(const Sampler& sampler, SpectrumView spectrum, double firs
 void transfer(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
               const TransferView& out, int threads) {
     if (sampler.dense && criterion.start == Start::prior) {
-        dense_transfer(sampler.kernel, spectrum, levels, criterion.process, out, threads, sampler.spec.eta);
+        dense_transfer(sampler.kernel, spectrum, levels, criterion.process, out, threads);
         return;
     }
     double* const variance = out.variance;

@@ -19,7 +19,7 @@ struct Sampler {
 };
 
 // Whether the output depends on the levels through one sum over neighbouring pairs (DDIM, DDPM): cheap Newton steps.
-inline bool pairwise(const Sampler& sampler) { return sampler.dense && sampler.kernel != DenseSampler::ancestral; }
+inline bool pairwise(const Sampler& sampler) { return sampler.dense; }
 
 // Throws std::invalid_argument that lists what is known.
 Sampler make_sampler(const std::string& name, const std::map<std::string, double>& options, double error);

@@ -1,4 +1,4 @@
-// The dense kernels, DDIM, DDPM and between: the same bits from every instruction set and thread count, the engine's values,
+// The dense kernels, DDIM and DDPM: the same bits from every instruction set and thread count, the engine's values,
 // finite differences of the loss, and what zero eigenvalues must give.
 //
 // Tolerances: kernels and engine differ by rounding only, 1e-12, and 1e-11 of the largest slope after cancellation. Central differences in log sigma
@@ -66,7 +66,7 @@ struct Case {
 
 std::vector<Case> cases(const std::vector<std::ptrdiff_t>& steps) {
     std::vector<Case> all;
-    for (const double eta : {0.0, 0.4, 1.0})
+    for (const double eta : {0.0, 1.0})
         for (const Process process : processes)
             for (const Loss loss : losses)
                 for (const std::ptrdiff_t count : steps)
@@ -183,7 +183,7 @@ void test_limits_agree() {
                     for (const double last : {0.0, 0.01}) {
                         const Sampler sampler = make_sampler("ddim", {{"eta", eta}}, 0.0);
                         const Criterion criterion{process, Loss::w2, Target::limit, start};
-                        CHECK(dense_serves(sampler.kernel, criterion), "a kernel of its own");
+                        CHECK(dense_serves(criterion), "a kernel of its own");
                         const std::vector<double> sigmas = levels(count, last);
                         const LevelsView view{sigmas.data(), count + 1};
                         std::vector<double> dense(sigmas.size()), engine(sigmas.size()), terms(90);

@@ -35,17 +35,12 @@ constexpr std::ptrdiff_t least_chunk = 64;
 
 Kernel kernel_of(const KernelTable& table, DenseSampler sampler, Target target) {
     if (target == Target::limit) return sampler == DenseSampler::ddpm ? table.ddpm_limit : table.ddim_limit;
-    switch (sampler) {
-        case DenseSampler::ddpm: return table.ddpm;
-        case DenseSampler::ancestral: return table.ancestral;
-        case DenseSampler::ddim: break;
-    }
-    return table.ddim;
+    return sampler == DenseSampler::ddpm ? table.ddpm : table.ddim;
 }
 
 double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-           double* gradient, const TransferView& out, double* terms, int threads, double eta) {
-    const Steps steps(sampler, levels, eta);
+           double* gradient, const TransferView& out, double* terms, int threads) {
+    const Steps steps(sampler, levels);
     const EndTable ends = end_table(criterion, levels);
     const KernelTable& table = kernels();
     const Kernel kernel = kernel_of(table, sampler, criterion.target);
@@ -80,13 +75,15 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const
 }  // namespace
 
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                  double* gradient, int threads, double eta, double* terms) {
-    return run(sampler, spectrum, levels, criterion, gradient, {}, terms, threads, eta);
+                  double* gradient, int threads, double* terms) {
+    return run(sampler, spectrum, levels, criterion, gradient, {}, terms, threads);
 }
 
 void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,
-                    const TransferView& out, int threads, double eta) {
-    run(sampler, spectrum, levels, {process, Loss::w2}, nullptr, out, nullptr, threads, eta);
+                    const TransferView& out, int threads) {
+    Criterion criterion;
+    criterion.process = process;
+    run(sampler, spectrum, levels, criterion, nullptr, out, nullptr, threads);
 }
 
 }  // namespace specsched

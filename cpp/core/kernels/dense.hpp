@@ -1,4 +1,4 @@
-// DDIM and DDPM, and what lies between, over a whole spectrum: the fast path beside the engine.
+// DDIM and DDPM over a whole spectrum: the fast path beside the engine.
 #pragma once
 
 #include "core/criterion.hpp"
@@ -6,21 +6,20 @@
 
 namespace specsched {
 
-// `ancestral` is DDIM with 0 < eta < 1; the others ignore `eta` below.
-enum class DenseSampler { ddim, ddpm, ancestral };
+enum class DenseSampler { ddim, ddpm };
 
-// Whether a kernel computes this: all losses to the data from the prior; w2 to the limits of DDIM and DDPM.
-inline bool dense_serves(DenseSampler sampler, const Criterion& criterion) {
-    if (criterion.target == Target::limit) return criterion.loss == Loss::w2 && sampler != DenseSampler::ancestral;
+// Whether the kernels compute this: all losses to the data from the prior; w2 to the limit.
+inline bool dense_serves(const Criterion& criterion) {
+    if (criterion.target == Target::limit) return criterion.loss == Loss::w2;
     return criterion.start == Start::prior;
 }
 
 // The SUM of loss terms (the squared distance for w2) and, unless null, its gradient by each of the S + 1 levels.
 // The same bits for every thread count. `terms`, against a limit and if not null: each term [size].
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                  double* gradient, int threads, double eta = 0.0, double* terms = nullptr);
+                  double* gradient, int threads, double* terms = nullptr);
 
 void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,
-                    const TransferView& out, int threads, double eta = 0.0);
+                    const TransferView& out, int threads);
 
 }  // namespace specsched

@@ -23,13 +23,6 @@ struct StepTable {
     const double* injected;  // y (x - y) / x
     const double* rise;      // (x - y) (x + y) / (2 x^2)
     const double* fall;      // (x - y) / x
-    // 0 < eta < 1 [steps]; y' = A y + B denoised + noise of variance c
-    const double* shrink;       // B = 1 - A
-    const double* across;       // A x
-    const double* gap_square;   // B^2 x
-    const double* noise;        // c
-    const double* shrink_now;   // dB / dr
-    const double* shrink_then;  // dB / ds
 };
 
 // The ends of the schedule, as numbers (see ends.hpp).
@@ -109,7 +102,7 @@ constexpr std::ptrdiff_t product_padding = 8;
 struct KernelTable {
     const char* name;
     std::ptrdiff_t (*scratch_size)(std::ptrdiff_t steps);
-    Kernel ddim, ddpm, ancestral;
+    Kernel ddim, ddpm;
     Kernel ddim_limit, ddpm_limit;  // against the many-step limit, w2
     OuterProducts outer_products;
     PanelKernel panel_terms;

@@ -1,6 +1,5 @@
 // The dense kernels of samplers whose state is y alone, included once per instruction set. Derivation: docs/kernels.md.
 
-#include "core/kernels/ancestral.inl"
 #include "core/kernels/ddim.inl"
 #include "core/kernels/ddpm.inl"
 #include "core/kernels/limit.inl"
@@ -12,9 +11,8 @@ namespace {
 
 // Enough for every kernel.
 std::ptrdiff_t scratch_size(std::ptrdiff_t steps) {
-    const std::ptrdiff_t rows = ddim_rows(steps), other = ddpm_rows(steps), third = ancestral_rows(steps);
-    const std::ptrdiff_t most = rows > other ? rows : other;
-    return lane_count * (most > third ? most : third);
+    const std::ptrdiff_t rows = ddim_rows(steps), other = ddpm_rows(steps);
+    return lane_count * (rows > other ? rows : other);
 }
 
 template <template <Loss> class Chunk>
@@ -29,8 +27,7 @@ void only_w2(const StepTable& table, const EndTable& ends, int, KernelChunk& chu
 
 KernelTable kernel_table(const char* name) {
     return {name, scratch_size, with_named_loss<DdimChunk>, with_named_loss<DdpmChunk>,
-            with_named_loss<AncestralChunk>, only_w2<DdimLimitChunk>, only_w2<DdpmLimitChunk>, outer_products, panel_terms,
-            panel_weights};
+            only_w2<DdimLimitChunk>, only_w2<DdpmLimitChunk>, outer_products, panel_terms, panel_weights};
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace specsched {
 // Owns what its table points to.
 class Steps {
   public:
-    Steps(DenseSampler sampler, LevelsView levels, double eta);
+    Steps(DenseSampler sampler, LevelsView levels);
     Steps(const Steps&) = delete;
     Steps& operator=(const Steps&) = delete;
     const StepTable& table() const { return table_; }
@@ -20,7 +20,6 @@ class Steps {
     double* row(const double*& slot);
     void set_ddim();
     void set_ddpm();
-    void set_ancestral(double eta);
 
     std::vector<double> storage_;
     double* free_;
