@@ -37,6 +37,20 @@ Sampler with_table(Sampler sampler, const py::array_t<double, py::array::c_style
     return sampler;
 }
 
+// The rows of core/losses/list.hpp with what Python asks about them.
+void bind_losses(py::module_& m) {
+    py::enum_<Loss> loss(m, "Loss");
+    each_loss([&](const char* name, Loss value, auto) { loss.value(name, value); });
+    m.def("loss_list", [] {
+        py::list rows;
+        each_loss([&](const char* name, Loss value, auto l) {
+            using L = decltype(l);
+            rows.append(py::make_tuple(name, value, L::title, L::heading, L::admits_zeros, L::has_unit));
+        });
+        return rows;
+    });
+}
+
 }  // namespace
 
 void bind_names(py::module_& m) {
@@ -44,10 +58,7 @@ void bind_names(py::module_& m) {
         .value("vp", Process::vp)
         .value("ve", Process::ve)
         .value("flow", Process::flow);
-    py::enum_<Loss>(m, "Loss")
-        .value("w2", Loss::w2)
-        .value("kl", Loss::kl)
-        .value("reverse_kl", Loss::reverse_kl);
+    bind_losses(m);
     py::enum_<Target>(m, "Target").value("data", Target::data).value("limit", Target::limit);
     py::enum_<Start>(m, "Start").value("prior", Start::prior).value("data", Start::data);
     py::class_<Criterion>(m, "Criterion")

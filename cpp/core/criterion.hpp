@@ -1,7 +1,7 @@
 // What a schedule is judged by: the process, the loss, and which law the output is compared with, from which start.
 #pragma once
 
-#include "core/losses.hpp"
+#include "core/losses/losses.hpp"
 #include "core/process.hpp"
 
 namespace specsched {

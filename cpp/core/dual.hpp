@@ -6,6 +6,16 @@
 
 namespace specsched {
 
+// A number as a T, however deeply nested.
+template <class T>
+struct Constant {
+    static T of(double x) { return T(x); }
+};
+template <class T>
+T constant(double x) {
+    return Constant<T>::of(x);
+}
+
 // x - log(1 + x) to full relative accuracy, given x and ratio = 1 + x apart: each knows the digits that the other has
 // lost. Near 0, with s = x / (2 + x): x s - 2 (s^3/3 + s^5/5 + ...).
 inline double excess_over_log(double x, double ratio) {
@@ -29,6 +39,11 @@ struct Dual {
         x.d[slot] = B(1.0);
         return x;
     }
+};
+
+template <class B, int N>
+struct Constant<Dual<B, N>> {
+    static Dual<B, N> of(double x) { return Dual<B, N>(constant<B>(x)); }
 };
 
 template <class B, int N>

@@ -81,7 +81,7 @@ double limit_loss_sum(const Sampler& sampler, SpectrumView spectrum, double firs
             const LimitMoments m = limit_moments(limit, ends, lambda, first, last);
             const double variance = m.variance * scale * scale;
             if (variance == 0.0 && lambda == 0.0) continue;
-            sum += loss_term<decltype(loss)::value, double, double>(
+            sum += decltype(loss)::template term<double, double>(
                 lambda, std::sqrt(lambda), spectrum.weights[i], spectrum.mean_power[i],
                 {std::sqrt(variance), variance - lambda, m.gain * scale * ends.carried + ends.lost});
         }

@@ -41,7 +41,7 @@ std::vector<double> levels(int steps) {
 
 // Loss and gradient of every kind of sampler, on a spectrum small enough for one eigenvalue at a time and on one that
 // goes by panels and is worth several threads.
-std::vector<double> losses(int threads) {
+std::vector<double> evaluations(int threads) {
     std::vector<double> numbers;
     for (const int size : {40, 3000}) {
         const Data data = power_law(size);
@@ -92,7 +92,7 @@ void test_callers(const Work& work, const std::string& what) {
 }  // namespace
 
 int main() {
-    test_callers(losses, "losses");
+    test_callers(evaluations, "evaluations");
     test_callers(nodes, "compression");
     return checks::report();
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/ends.hpp"
-#include "core/losses.hpp"
+#include "core/losses/list.hpp"
 
 namespace specsched::compression {
 namespace {
@@ -60,7 +60,7 @@ OutputMoments<double> moments(const Ends<double>& ends, double lambda, double la
 // The KL term; where the output is far too wide, log(lambda / v) keeps digits that log1p of a number near -1 has lost.
 double kl_term(double lambda, double root, double weight, double power, const OutputMoments<double>& out) {
     const double ratio = lambda / (out.std * out.std);
-    if (ratio > 0.5) return loss_term<Loss::kl>(lambda, root, weight, power, out);
+    if (ratio > 0.5) return losses::Kl::term(lambda, root, weight, power, out);
     const double mean = out.mean_error * out.mean_error / (out.std * out.std);
     return 0.5 * (weight * (ratio - 1.0 - std::log(ratio)) + power * mean);
 }
@@ -75,9 +75,9 @@ Terms terms(const Ends<double>& ends, double last, double lambda, double root, c
     const auto ddim = moments(ends, lambda, last, out.ddim_gain[i], out.ddim_variance[i], out.ddim_excess[i]);
     const auto ddpm = moments(ends, lambda, last, out.ddpm_gain[i], out.ddpm_variance[i], out.ddpm_excess[i]);
     Terms t;
-    t[0] = loss_term<Loss::w2>(lambda, root, weight, power, ddim);
+    t[0] = losses::W2::term(lambda, root, weight, power, ddim);
     t[1] = kl_term(lambda, root, weight, power, ddim);
-    t[2] = loss_term<Loss::w2>(lambda, root, weight, power, ddpm);
+    t[2] = losses::W2::term(lambda, root, weight, power, ddpm);
     t[3] = kl_term(lambda, root, weight, power, ddpm);
     if (carried == Carried::counts) {
         t[4] = ddim.excess / (ddim.std + root) * ddim.std * out.slope[i];
@@ -127,7 +127,7 @@ ProbeSums Probes::sums(const Measure& measure, Carried carried) const {
     }
     ProbeSums out;
     for (const auto& schedule : schedules_) {
-        const Ends<double> ends({Process::vp, Loss::w2}, schedule.front(), schedule.back());
+        const Ends<double> ends(Criterion{}, schedule.front(), schedule.back());
         Terms value{}, absolute{};
         for (std::size_t begin = 0; begin < size; begin += block) {
             const Lanes& now = lambda[begin / block];

@@ -44,8 +44,10 @@ ManyStepDensity::ManyStepDensity(const DesignProblem& p, double lowest_log) {
     const Eigen::Map<const ArrayXd> eigenvalues(p.nodes.eigenvalues, p.nodes.size);
     const Eigen::Map<const ArrayXd> weights(p.nodes.weights, p.nodes.size);
     const ArrayXd lambda = eigenvalues.max(1e-30);
-    const ArrayXd shares = p.criterion.loss == Loss::w2 ? ArrayXd(weights * output_variance(p, lambda))
-                                                        : ArrayXd(weights);
+    const ArrayXd variance = output_variance(p, lambda);
+    const ArrayXd shares = with_loss(p.criterion.loss, [&](auto l) {
+        return ArrayXd(weights.binaryExpr(variance, [](double w, double v) { return decltype(l)::share(w, v); }));
+    });
     weight_ = std::make_shared<const ArrayXd>((eigenvalues > 1e-30).select(shares, 0.0));
     grid_ = ArrayXd::LinSpaced(grid_points, std::log(p.sigma_max), lowest_log);
     rates_ = std::make_shared<const ArrayXXd>(loss_rates(p, lambda, grid_));

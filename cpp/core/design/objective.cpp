@@ -38,12 +38,13 @@ double Objective::least_share(Eigen::Index levels) {
 }
 
 double Objective::power() const {
-    double power = 0.0;
-    for (std::ptrdiff_t i = 0; i < problem_.nodes.size; ++i)
-        power += problem_.criterion.loss == Loss::w2
-                     ? problem_.nodes.weights[i] * problem_.nodes.eigenvalues[i] + problem_.nodes.mean_power[i]
-                     : problem_.nodes.weights[i];
-    return power;
+    const SpectrumView& nodes = problem_.nodes;
+    return with_loss(problem_.criterion.loss, [&](auto l) {
+        double power = 0.0;
+        for (std::ptrdiff_t i = 0; i < nodes.size; ++i)
+            power += decltype(l)::power(nodes.weights[i], nodes.eigenvalues[i], nodes.mean_power[i]);
+        return power;
+    });
 }
 
 std::unique_ptr<Objective> make_objective(const DesignProblem& problem) {

@@ -80,18 +80,18 @@ struct Output {
     Twice changed_;
 };
 
-template <Loss loss>
+template <class L>
 Twice term_of(const DesignProblem& p, const Limit& limit, const Ends<double>& ends, Index i, const Output& out) {
     const double lambda = p.nodes.eigenvalues[i], weight = p.nodes.weights[i], power = p.nodes.mean_power[i];
     const auto against = [&](double variance, const Twice& mean_error) {
         const OutputMoments<Twice> m{out.std, out.excess(variance), mean_error};
-        return loss_term<loss, Twice, Inner>(Inner(variance), Inner(std::sqrt(variance)), Inner(weight), Inner(power), m);
+        return L::template term<Twice, Inner>(Inner(variance), Inner(std::sqrt(variance)), Inner(weight), Inner(power), m);
     };
     if (p.criterion.target == Target::data)
         return against(lambda, out.gain * Inner(ends.carried) + Inner(ends.lost));
     const LimitMoments law = limit_moments(limit, ends, lambda, p.sigma_max, p.sigma_min);
     const Twice gap = out.gain - Inner(law.gain * ends.scale);
-    if (loss == Loss::w2 && limit.deterministic)
+    if (L::follows_runs && limit.deterministic)
         return gap * gap * Inner(weight * ends.start_of(lambda) + power * ends.carried);
     return against(law.variance * (ends.scale * ends.scale), gap * Inner(ends.carried));
 }
@@ -105,7 +105,7 @@ Response respond(const DesignProblem& p, const VectorXd& gain, const VectorXd& v
         for (Index i = 0; i < p.nodes.size; ++i) {
             if (p.nodes.eigenvalues[i] < smallest_eigenvalue) continue;  // fixed by the ends alone
             const Output output(ddim, gain[i] * ends.scale, variance[i]);
-            const Twice term = term_of<decltype(l)::value>(p, limit, ends, i, output);
+            const Twice term = term_of<decltype(l)>(p, limit, ends, i, output);
             out.slope[i] = term.d[0].value;
             out.bend[i] = term.d[0].d[0];
         }

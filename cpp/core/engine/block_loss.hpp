@@ -62,42 +62,35 @@ struct BlockSlopes {
     Pack value, by_gain, by_injected, by_error, by_first, by_last;
 };
 
-// What a unit of error variance in x_0 costs: a term of its own, which nothing can cancel. As part of the output
-// variance it could make up for the variance that a coarse schedule loses, and a design would seek it.
-template <Loss loss>
-Pack error_price(const Block& b) {
-    return loss == Loss::w2 ? b.weight : b.weight / b.lambda * Pack(0.5);
-}
-
 // Second derivatives by (P, Q, E, first, last); those by E vanish but for E and the ends.
 struct BlockCurvature {
     Pack gg, gq, gf, gl, qq, qf, ql, ef, el, ff, fl, ll;
 };
 
-// For w2 a variance of exactly 0 (an eigenvalue of 0, or a gain that crosses 0) would divide 0 by 0.
-template <Loss loss>
+// A variance of exactly 0 (an eigenvalue of 0, or a gain that crosses 0) would divide 0 by 0.
+template <class L>
 Pack guarded(const Pack& variance) {
-    if (loss != Loss::w2) return variance;
+    if (!L::admits_zeros) return variance;
     return map_pack(variance, [](double v) { return v > 1e-80 ? v : 1e-80; });
 }
 
 // Term as a function of (variance, mean error), to the order that N stands for.
-template <Loss loss, class D, class B>
+template <class L, class D, class B>
 D term_of(const Block& b, const D& variance, const D& guard, const D& mean_error) {
     OutputMoments<D> out{sqrt(guard), variance - B(b.lambda), mean_error};
-    return loss_term<loss, D, B>(B(b.lambda), B(b.root), B(b.weight), B(b.mean_power), out);
+    return L::template term<D, B>(B(b.lambda), B(b.root), B(b.weight), B(b.mean_power), out);
 }
 
 // The distance to the data.
-template <Loss loss>
+template <class L>
 struct DataTerm {
     static Pack value(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain, const Pack& injected,
                       const Pack& error) {
         const Pack variance = (gain * gain * e.start_of(b.lambda) + injected) * Pack(e.square.value);
-        const OutputMoments<Pack> out{sqrt(guarded<loss>(variance)), variance - b.lambda,
+        const OutputMoments<Pack> out{sqrt(guarded<L>(variance)), variance - b.lambda,
                                       gain * Pack(e.mean.value) + Pack(e.lost.value)};
-        return loss_term<loss, Pack, Pack>(b.lambda, b.root, b.weight, b.mean_power, out) +
-               error_price<loss>(b) * error * Pack(e.square.value);
+        return L::template term<Pack, Pack>(b.lambda, b.root, b.weight, b.mean_power, out) +
+               L::error_price(b.weight, b.lambda) * error * Pack(e.square.value);
     }
     static BlockSlopes slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
                               const Pack& injected, const Pack& error);
@@ -105,21 +98,21 @@ struct DataTerm {
                                  const Pack& injected, const Pack& error, BlockCurvature& c);
 };
 
-template <Loss loss>
-BlockSlopes DataTerm<loss>::slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+template <class L>
+BlockSlopes DataTerm<L>::slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
                                    const Pack& injected, const Pack& error) {
     using D = Dual<Pack, 2>;
     const Pack start = e.start_of(b.lambda);
     const Pack before = gain * gain * start + injected;
     const Pack variance = before * Pack(e.square.value);
     const Pack mean_error = gain * Pack(e.mean.value) + Pack(e.lost.value);
-    D v(variance), guard(guarded<loss>(variance)), m(mean_error);
+    D v(variance), guard(guarded<L>(variance)), m(mean_error);
     v.d[0] = guard.d[0] = m.d[1] = Pack(1.0);
     v.d[1] = guard.d[1] = m.d[0] = Pack(0.0);
-    const D term = term_of<loss, D, Pack>(b, v, guard, m);
+    const D term = term_of<L, D, Pack>(b, v, guard, m);
     const Pack &by_v = term.d[0], &by_m = term.d[1];
     BlockSlopes s;
-    const Pack price = error_price<loss>(b);
+    const Pack price = L::error_price(b.weight, b.lambda);
     s.value = term.value + price * error * Pack(e.square.value);
     s.by_error = price * Pack(e.square.value);
     s.by_gain = by_v * gain * (Pack(2.0) * start * Pack(e.square.value)) + by_m * Pack(e.mean.value);
@@ -130,8 +123,8 @@ BlockSlopes DataTerm<loss>::slopes(const Block& b, const EndTaylor& e, const Swe
     return s;
 }
 
-template <Loss loss>
-BlockSlopes DataTerm<loss>::curvature(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
+template <class L>
+BlockSlopes DataTerm<L>::curvature(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
                                       const Pack& injected, const Pack& error, BlockCurvature& c) {
     using D1 = Dual<Pack, 2>;
     using D2 = Dual<D1, 2>;
@@ -149,7 +142,7 @@ BlockSlopes DataTerm<loss>::curvature(const Block& b, const EndTaylor& e, const 
     const Pack before = gain * gain * start + injected;
     const Pack variance = before * Pack(e.square.value);
     const Pack mean_error = gain * Pack(e.mean.value) + Pack(e.lost.value);
-    const D2 term = term_of<loss, D2, D1>(b, variable(variance, 0), variable(guarded<loss>(variance), 0),
+    const D2 term = term_of<L, D2, D1>(b, variable(variance, 0), variable(guarded<L>(variance), 0),
                                           variable(mean_error, 1));
     const Pack &v = term.value.d[0], &m = term.value.d[1];
     const Pack &vv = term.d[0].d[0], &vm = term.d[0].d[1], &mm = term.d[1].d[1];
@@ -170,7 +163,7 @@ BlockSlopes DataTerm<loss>::curvature(const Block& b, const EndTaylor& e, const 
     c.fl = vv * vf * vl + vm * vf * ml + v * gain * gain * Pack(e.start.first * e.square.first);
     c.ll = vv * vl * vl + Pack(2.0) * vm * vl * ml + mm * ml * ml + v * before * Pack(e.square.second) +
            m * (gain * Pack(e.mean.second) + Pack(e.lost.second));
-    const Pack price = error_price<loss>(b);
+    const Pack price = L::error_price(b.weight, b.lambda);
     c.ef = Pack(0.0);
     c.el = price * Pack(e.square.first);
     c.ll = c.ll + price * error * Pack(e.square.second);

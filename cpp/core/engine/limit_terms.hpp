@@ -90,14 +90,14 @@ struct CoupledTerm {
 };
 
 // Between the laws of output and limit, for the other losses and samplers. T: Pack, or duals over (P, Q, first, last).
-template <Loss loss>
-struct LawTerm {
+template <class L>
+struct LawDistance {
     using First = Dual<Pack, 4>;
     using Second = Dual<First, 4>;
 
     static Pack value(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain, const Pack& injected,
                       const Pack& error) {
-        const Parts<Pack> parts = parts_of<Pack>(b, e, ends, gain, injected);
+        const LawTerm<Pack> parts = parts_of<Pack>(b, e, ends, gain, injected);
         return parts.term + parts.price * error;
     }
     static BlockSlopes slopes(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
@@ -106,7 +106,7 @@ struct LawTerm {
     }
     static BlockSlopes curvature(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
                                  const Pack& injected, const Pack& error, BlockCurvature& c) {
-        const Parts<Second> parts = parts_of<Second>(b, e, ends, gain, injected);
+        const LawTerm<Second> parts = parts_of<Second>(b, e, ends, gain, injected);
         const Second whole = parts.term + parts.price * Second(First(error));
         const auto by = [&](int i, int j) { return whole.d[i].d[j]; };
         c.gg = by(0, 0), c.gq = by(0, 1), c.gf = by(0, 2), c.gl = by(0, 3);
@@ -114,15 +114,11 @@ struct LawTerm {
         c.ff = by(2, 2), c.fl = by(2, 3), c.ll = by(3, 3);
         c.ef = parts.price.value.d[2];
         c.el = parts.price.value.d[3];
-        return slopes_of(Parts<First>{parts.term.value, parts.price.value}, error);
+        return slopes_of(LawTerm<First>{parts.term.value, parts.price.value}, error);
     }
 
   private:
-    template <class T>
-    struct Parts {
-        T term, price;
-    };
-    static BlockSlopes slopes_of(const Parts<First>& parts, const Pack& error) {
+    static BlockSlopes slopes_of(const LawTerm<First>& parts, const Pack& error) {
         const First whole = parts.term + parts.price * error;
         return {whole.value, whole.d[0], whole.d[1], parts.price.value, whole.d[2], whole.d[3]};
     }
@@ -157,7 +153,7 @@ struct LawTerm {
         return x;
     }
     template <class T>
-    static T constant(const Pack& value) {
+    static T block_constant(const Pack& value) {
         T x;
         make({value, Pack(0.0), Pack(0.0), Pack(0.0), Pack(0.0), Pack(0.0)}, x);
         return x;
@@ -182,21 +178,21 @@ struct LawTerm {
     }
 
     // The standard deviation, with the variance bounded below where its root is taken.
-    static Pack root_of(const Pack& variance) { return sqrt(guarded<loss>(variance)); }
+    static Pack root_of(const Pack& variance) { return sqrt(guarded<L>(variance)); }
     static First root_of(First variance) {
-        variance.value = guarded<loss>(variance.value);
+        variance.value = guarded<L>(variance.value);
         return sqrt(variance);
     }
     static Second root_of(Second variance) {
-        variance.value.value = guarded<loss>(variance.value.value);
+        variance.value.value = guarded<L>(variance.value.value);
         return sqrt(variance);
     }
 
     template <class T>
-    static Parts<T> parts_of(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
+    static LawTerm<T> parts_of(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
                              const Pack& injected) {
         const T P = variable<T>(gain, 0), Q = variable<T>(injected, 1), R = limit_gain<T>(LimitGain(b.lambda, ends));
-        const T Z = of_last<T>(e.square), lambda = constant<T>(b.lambda), weight = constant<T>(b.weight);
+        const T Z = of_last<T>(e.square), lambda = block_constant<T>(b.lambda), weight = block_constant<T>(b.weight);
         const T start = of_first<T>(e.start_of(b.lambda), e.start);
         const T output = Z * (P * P * start + Q);
         T law = R * R * start;
@@ -205,25 +201,14 @@ struct LawTerm {
             const T first = variable<T>(Pack(ends.first), 2), last = variable<T>(Pack(ends.last), 3);
             const Pack beyond = e.own == 0.0 ? Pack(e.surplus.value) - b.lambda : Pack(e.surplus.value);
             const T surplus = of_first<T>(beyond, e.surplus) +
-                              constant<T>(Pack(1.0 - noise)) * (lambda + first * first);
-            law = constant<T>(Pack(noise)) * (lambda + last * last) + R * R * surplus;
+                              block_constant<T>(Pack(1.0 - noise)) * (lambda + first * first);
+            law = block_constant<T>(Pack(noise)) * (lambda + last * last) + R * R * surplus;
         }
         law = Z * law;
-        const T gap = P - R, excess = output - law;
-        const T mean = Z * (gap * gap) * constant<T>(e.own == 0.0 ? b.mean_power : Pack(0.0));
-        const T half = constant<T>(Pack(0.5));
-        if constexpr (loss == Loss::kl) {
-            const T inverse = constant<T>(Pack(1.0)) / output;
-            return {(excess_over_log(-excess * inverse, law * inverse) * weight + mean * inverse) * half,
-                    half * weight * Z / law};
-        } else if constexpr (loss == Loss::reverse_kl) {
-            const T inverse = constant<T>(Pack(1.0)) / law;
-            return {(excess_over_log(excess * inverse, output * inverse) * weight + mean * inverse) * half,
-                    half * weight * Z * inverse};
-        } else {
-            const T difference = excess / (root_of(output) + root_of(law));
-            return {difference * difference * weight + mean, weight * Z};
-        }
+        const T gap = P - R;
+        return L::template against_law<T>({output, law, output - law, gap, of_last<T>(e.mean), Z, weight,
+                                           block_constant<T>(e.own == 0.0 ? b.mean_power : Pack(0.0))},
+                                          [](const T& variance) { return root_of(variance); });
     }
 };
 
@@ -231,15 +216,13 @@ struct LawTerm {
 template <class Body>
 auto with_term(const SweepEnds& ends, const Body& body) {
     const Criterion& c = ends.criterion;
-    if (c.target == Target::limit && c.loss == Loss::w2 && ends.limit.deterministic) return body(CoupledTerm{});
-    if (c.target == Target::data)
-        return with_loss(c.loss, [&](auto l) { return body(DataTerm<decltype(l)::value>{}); });
-    switch (c.loss) {
-        case Loss::kl: return body(LawTerm<Loss::kl>{});
-        case Loss::reverse_kl: return body(LawTerm<Loss::reverse_kl>{});
-        default: break;
-    }
-    return body(LawTerm<Loss::w2>{});
+    if (c.target == Target::data) return with_loss(c.loss, [&](auto l) { return body(DataTerm<decltype(l)>{}); });
+    return with_named_loss(c.loss, [&](auto l) {
+        using L = decltype(l);
+        if constexpr (L::follows_runs)
+            if (ends.limit.deterministic) return body(CoupledTerm{});
+        return body(LawDistance<L>{});
+    });
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ struct BlockTerm {
     }
 };
 
-template <Loss loss>
+template <class L>
 BlockTerm block_term(const Block& b, const Lanes& root, const Lanes& std, const Lanes& excess,
                      const Lanes& mean_error) {
     using D = Dual<Lanes, 2>;
@@ -100,7 +100,7 @@ BlockTerm block_term(const Block& b, const Lanes& root, const Lanes& std, const 
     out.mean_error = D(mean_error);
     out.mean_error.d[0] = Lanes(0.0);
     out.mean_error.d[1] = Lanes(1.0);
-    const D term = loss_term<loss, D, Lanes>(b.lambda, root, b.weight, b.mean_power, out);
+    const D term = L::template term<D, Lanes>(b.lambda, root, b.weight, b.mean_power, out);
     return {term.value, term.d[0], term.d[1]};
 }
 
@@ -162,7 +162,7 @@ class WaitingRows {
 
 // ---- lambda = 0 --------------------------------------------------------------------------------------------------
 
-// What a zero eigenvalue becomes: P, and the variance in y. Only w2 admits it.
+// What a zero eigenvalue becomes: P, and the variance in y.
 struct ZeroMoments {
     double gain, variance;
 };
@@ -174,13 +174,16 @@ struct ClosedZero {
         const double first = table.sigma[0], last = table.sigma[table.steps];
         return {Form::gain(first, last), Form::variance(first, last, ends.start_variance)};
     }
+    template <class L>
     static double sum(const StepTable& table, const EndTable& end_table, const ZeroShare& share, KernelChunk& chunk) {
         using D = Dual<double, 2>;
         const D first = D::variable(table.sigma[0], 0), last = D::variable(table.sigma[table.steps], 1);
-        const Ends<D> ends({static_cast<Process>(end_table.process), Loss::w2}, first, last);
+        Criterion criterion;
+        criterion.process = static_cast<Process>(end_table.process);
+        const Ends<D> ends(criterion, first, last);
         const D variance = Form::variance(first, last, ends.start_variance) * (ends.scale * ends.scale);
         const D mean_error = Form::gain(first, last) * ends.scale + ends.lost;
-        const D sum = variance * share.weight + mean_error * mean_error * share.mean_power;
+        const D sum = L::at_zero(variance, mean_error, share.weight, share.mean_power);
         if (chunk.gradient) {
             chunk.gradient[0] += sum.d[0];
             chunk.gradient[table.steps] += sum.d[1];

@@ -106,7 +106,7 @@ inline void ddim_end_slopes(const StepTable& table, const EndTable& ends, const 
     out.add_scale(term, ends, gain);
 }
 
-template <Loss loss>
+template <class L>
 struct DdimChunk {
     static void run(const StepTable& table, const EndTable& ends, KernelChunk& chunk) {
         const std::ptrdiff_t S = table.steps;
@@ -132,7 +132,7 @@ struct DdimChunk {
             const Lanes excess =
                 (Lanes(last2) - b.lambda * Lanes(ends.missing) + last * change) * Lanes(ends.scale * ends.scale);
             const BlockTerm term =
-                block_term<loss>(b, root, std, excess, gain * Lanes(ends.scale) + Lanes(ends.lost));
+                block_term<L>(b, root, std, excess, gain * Lanes(ends.scale) + Lanes(ends.lost));
             total = total + term.value;
             if (want_gradient) {
                 ddim_end_slopes(table, ends, b.lambda, term, gain, t0, Lanes::load(rows), end_slopes);
@@ -146,7 +146,7 @@ struct DdimChunk {
             chunk.gradient[0] = end_slopes.first.sum();
             chunk.gradient[S] = end_slopes.last.sum() + ends.scale_slope * end_slopes.scale.sum();
         }
-        if (zeros.any()) chunk.sum += DdimZero::sum(table, ends, zeros, chunk);
+        if (zeros.any()) chunk.sum += DdimZero::sum<L>(table, ends, zeros, chunk);
     }
 };
 

@@ -94,7 +94,7 @@ inline void ddpm_end_slopes(const StepTable& table, const EndTable& ends, const 
     out.add_scale(term, ends, gain);
 }
 
-template <Loss loss>
+template <class L>
 struct DdpmChunk {
     static void run(const StepTable& table, const EndTable& ends, KernelChunk& chunk) {
         const std::ptrdiff_t S = table.steps;
@@ -115,7 +115,7 @@ struct DdpmChunk {
             const Lanes deviation = (Lanes(ends.surplus) - b.lambda) * square - share * s.lack;
             const Lanes variance = square * Lanes(ends.start_variance) + s.injected;
             const Lanes excess = (Lanes(last2) - b.lambda * Lanes(ends.missing) + deviation) * Lanes(scale2);
-            const BlockTerm term = block_term<loss>(b, sqrt(b.lambda), sqrt(variance) * Lanes(ends.scale), excess,
+            const BlockTerm term = block_term<L>(b, sqrt(b.lambda), sqrt(variance) * Lanes(ends.scale), excess,
                                                     gain * Lanes(ends.scale) + Lanes(ends.lost));
             total = total + term.value;
             if (want_gradient) {
@@ -133,7 +133,7 @@ struct DdpmChunk {
             chunk.gradient[0] = end_slopes.first.sum();
             chunk.gradient[S] = end_slopes.last.sum() + ends.scale_slope * end_slopes.scale.sum();
         }
-        if (zeros.any()) chunk.sum += DdpmZero::sum(table, ends, zeros, chunk);
+        if (zeros.any()) chunk.sum += DdpmZero::sum<L>(table, ends, zeros, chunk);
     }
 };
 

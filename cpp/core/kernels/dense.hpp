@@ -8,10 +8,10 @@ namespace specsched {
 
 enum class DenseSampler { ddim, ddpm };
 
-// Whether the kernels compute this: all losses to the data from the prior; w2 to the limit.
+// Whether the kernels compute this: all losses to the data from the prior; to the limit, those that have a kernel.
 inline bool dense_serves(const Criterion& criterion) {
-    if (criterion.target == Target::limit) return criterion.loss == Loss::w2;
-    return criterion.start == Start::prior;
+    if (criterion.target == Target::data) return criterion.start == Start::prior;
+    return with_loss(criterion.loss, [](auto l) { return decltype(l)::limit_kernels; });
 }
 
 // The SUM of loss terms (the squared distance for w2) and, unless null, its gradient by each of the S + 1 levels.

@@ -15,9 +15,9 @@ std::ptrdiff_t scratch_size(std::ptrdiff_t steps) {
     return lane_count * (rows > other ? rows : other);
 }
 
-template <template <Loss> class Chunk>
-void with_named_loss(const StepTable& table, const EndTable& ends, int loss, KernelChunk& chunk) {
-    with_loss(static_cast<Loss>(loss), [&](auto l) { Chunk<decltype(l)::value>::run(table, ends, chunk); });
+template <template <class> class Chunk>
+void by_loss(const StepTable& table, const EndTable& ends, int loss, KernelChunk& chunk) {
+    with_loss(static_cast<Loss>(loss), [&](auto l) { Chunk<decltype(l)>::run(table, ends, chunk); });
 }
 
 template <class Chunk>
@@ -26,7 +26,7 @@ void only_w2(const StepTable& table, const EndTable& ends, int, KernelChunk& chu
 }
 
 KernelTable kernel_table(const char* name) {
-    return {name, scratch_size, with_named_loss<DdimChunk>, with_named_loss<DdpmChunk>,
+    return {name, scratch_size, by_loss<DdimChunk>, by_loss<DdpmChunk>,
             only_w2<DdimLimitChunk>, only_w2<DdpmLimitChunk>, outer_products, panel_terms, panel_weights};
 }
 

@@ -4,7 +4,7 @@
 
 #include "core/kernels/kernels.hpp"
 #include "core/kernels/pack.hpp"
-#include "core/losses.hpp"
+#include "core/losses/losses.hpp"
 
 namespace specsched {
 namespace {
@@ -94,7 +94,7 @@ struct PanelSlopes {
 };
 
 // The terms of a block, added to `total`.
-template <Loss loss>
+template <class L>
 SPECSCHED_FLATTEN PanelSlopes panel_slopes(const PanelBlock& b, double from_variance, const Pack& spread,
                                            const Pack& mean_error, Lanes& total) {
     using D = Dual<Lanes, 2>;
@@ -105,7 +105,7 @@ SPECSCHED_FLATTEN PanelSlopes panel_slopes(const PanelBlock& b, double from_vari
         variance.d[0] = excess.d[0] = mean.d[1] = Lanes(1.0);
         variance.d[1] = excess.d[1] = mean.d[0] = Lanes(0.0);
         const OutputMoments<D> out{sqrt(variance), excess, mean};
-        const D term = loss_term<loss, D, Lanes>(lambda, sqrt(lambda), b.weight.group[g], b.mean_power.group[g], out);
+        const D term = L::template term<D, Lanes>(lambda, sqrt(lambda), b.weight.group[g], b.mean_power.group[g], out);
         total = total + term.value;
         slopes.by_excess.group[g] = term.d[0];
         slopes.by_mean_error.group[g] = term.d[1];
@@ -113,7 +113,7 @@ SPECSCHED_FLATTEN PanelSlopes panel_slopes(const PanelBlock& b, double from_vari
     return slopes;
 }
 
-template <Loss loss, bool mean>
+template <class L, bool mean>
 void run_panel(PanelChunk& chunk) {
     const PanelSeries series(chunk);
     chunk.resolved = series.converges;
@@ -123,7 +123,7 @@ void run_panel(PanelChunk& chunk) {
         const PanelBlock b(chunk, start);
         Pack spread, mean_error;
         horner<mean>(series.spread, series.mean_error, b.t, spread, mean_error);
-        const PanelSlopes slopes = panel_slopes<loss>(b, chunk.from_variance, spread, mean_error, total);
+        const PanelSlopes slopes = panel_slopes<L>(b, chunk.from_variance, spread, mean_error, total);
         if (chunk.slopes)
             add_power_sums<mean>(slopes.by_excess, slopes.by_mean_error, b.t, by_excess, by_mean_error);
     }
@@ -133,11 +133,11 @@ void run_panel(PanelChunk& chunk) {
     to_nodes(*chunk.basis, by_mean_error, chunk.slopes + panel_rows);
 }
 
-template <Loss loss>
+template <class L>
 struct PanelTerms {
     static void run(PanelChunk& chunk) {
-        if (chunk.mean_error) return run_panel<loss, true>(chunk);
-        run_panel<loss, false>(chunk);
+        if (chunk.mean_error) return run_panel<L, true>(chunk);
+        run_panel<L, false>(chunk);
     }
 };
 
@@ -159,7 +159,7 @@ void panel_weights(const PanelWeights& panel) {
 }
 
 void panel_terms(int loss, PanelChunk& chunk) {
-    with_loss(static_cast<Loss>(loss), [&](auto l) { PanelTerms<decltype(l)::value>::run(chunk); });
+    with_loss(static_cast<Loss>(loss), [&](auto l) { PanelTerms<decltype(l)>::run(chunk); });
 }
 
 }  // namespace

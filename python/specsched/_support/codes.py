@@ -18,14 +18,18 @@ PROCESSES: dict[str, _core.Process] = {
     "ve": _core.Process.ve,
     "flow": _core.Process.flow,
 }
-LOSSES: dict[str, _core.Loss] = {
-    "w2": _core.Loss.w2,
-    "kl": _core.Loss.kl,
-    "reverse_kl": _core.Loss.reverse_kl,
-}
+_LOSS_ROWS = _core.loss_list()
+LOSSES: dict[str, _core.Loss] = {name: code for name, code, *_ in _LOSS_ROWS}
 TARGETS: dict[str, _core.Target] = {"limit": _core.Target.limit, "data": _core.Target.data}
 STARTS: dict[str, _core.Start] = {"prior": _core.Start.prior, "data": _core.Start.data}
-LOSS_TITLES = {"w2": "W2 distance", "kl": "KL(data || model), nats", "reverse_kl": "KL(model || data), nats"}
+LOSS_TITLES: dict[str, str] = {name: title for name, _, title, *_ in _LOSS_ROWS}
+"""What a loss is called in a sentence or beside an axis."""
+LOSS_HEADINGS: dict[str, str] = {name: heading for name, _, _, heading, *_ in _LOSS_ROWS}
+"""The same over a column."""
+ADMIT_ZEROS = frozenset(name for name, _, _, _, admits_zeros, _ in _LOSS_ROWS if admits_zeros)
+"""Losses that are finite for zero eigenvalues."""
+HAVE_UNITS = frozenset(name for name, *_, has_unit in _LOSS_ROWS if has_unit)
+"""Losses that grow with the data."""
 
 
 def process_code(name: Any) -> _core.Process:

@@ -34,7 +34,7 @@ def checked_criterion(
 ) -> _core.Criterion:
     """What is judged, with every name known, finite on this spectrum and defined for this sampler."""
     criterion = codes.criterion(process, loss, target, start)
-    if loss != "w2" and data.has_zeros:
+    if loss not in codes.ADMIT_ZEROS and data.has_zeros:
         zero = int(np.argmax(data.eigenvalues < _core.SMALLEST_EIGENVALUE))
         raise ValueError(
             f"loss={loss!r} is infinite for zero eigenvalues (spectrum.eigenvalues[{zero}] = "

@@ -86,7 +86,7 @@ class SolverOptions:
         str, _problem("Name, with options after a colon: ddim:eta=0.3. Known: " + ", ".join(SAMPLERS) + ".")
     ] = "ddim"
     process: Annotated[str, _problem("vp, ve or flow.")] = "vp"
-    loss: Annotated[str, _problem("w2, kl or reverse_kl.")] = "w2"
+    loss: Annotated[str, _problem("One of " + ", ".join(codes.LOSSES) + ".")] = "w2"
     target: Annotated[
         str, _problem("What outputs are compared with: limit (the sampler's many-step limit) or data.")
     ] = "limit"
@@ -118,7 +118,7 @@ class SolverOptions:
 
     def check_spectrum(self, spectrum: Spectrum, name: str) -> None:
         """Say in terms of the command line how to make a KL divergence finite."""
-        if self.loss != "w2" and spectrum.has_zeros:
+        if self.loss not in codes.ADMIT_ZEROS and spectrum.has_zeros:
             raise ValueError(
                 f"--loss {self.loss} is infinite for zero eigenvalues, and {name!r} has some; "
                 "raise them with --floor VALUE, leave them out with --drop VALUE, or use --loss w2"

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from .. import __version__
+from .._support.codes import LOSS_HEADINGS
 from ..analysis.losses import Costs
 from ..designs.heuristics import Member
 from ..designs.result import Design, cost_line
@@ -18,7 +19,6 @@ _MOST_LEVELS = 40
 _LONGEST_LINE = 120
 _MOST_ROWS = 8  # of a table of losses; the schedule itself is always among them
 _WIDE = 80
-_HEADINGS = {"w2": "W2 distance", "kl": "KL, nats", "reverse_kl": "reverse KL, nats"}
 
 
 def show_spectrum(spectrum: Spectrum, title: str = "Spectrum") -> None:
@@ -54,7 +54,7 @@ def show_losses(
         for name, member in members.items()
     ]
     rows.sort(key=lambda row: (row[0], row[1] != title))
-    columns = ["schedule", _HEADINGS[loss_name], "gain"]
+    columns = ["schedule", LOSS_HEADINGS[loss_name], "gain"]
     cells = [[name, f"{value:#.5g}", gain] for value, name, gain, _ in rows]
     if members and width() >= _WIDE:
         columns.append("parameters")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._support import checks
+from .._support import checks, codes
 from .spectrum import Spectrum
 
 
@@ -75,8 +75,7 @@ class Neighbourhood:
 
         KL divergences have no unit and are not weighed.
         """
-        relative = loss == "w2"
-        return [v for s in spectra for v in self.of(s, relative=relative)]
+        return [v for s in spectra for v in self.of(s, relative=loss in codes.HAVE_UNITS)]
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...._support.codes import LOSS_TITLES
+from ...._support.codes import LOSS_TITLES, LOSSES
 from ....analysis.losses import evaluate
 from ....designs.heuristics import Member, best_member
 from ....designs.single import design
@@ -44,7 +44,7 @@ def run(
     sampler: Annotated[
         str, typer.Option(help="What runs over the levels: ddim is flow-matching Euler.")
     ] = "ddim",
-    loss: Annotated[str, typer.Option(help="w2, kl or reverse_kl.")] = "w2",
+    loss: Annotated[str, typer.Option(help="One of " + ", ".join(LOSSES) + ".")] = "w2",
     sigma_max: Annotated[float, typer.Option(help="First level, t/(1 - t): 999 is t = 0.999.")] = 999.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
