@@ -29,15 +29,8 @@ struct ZeroShare {
     bool any() const { return weight > 0.0 || mean_power > 0.0; }
 };
 
-Block load_block(const KernelChunk& chunk, std::ptrdiff_t start, double largest_square, ZeroShare& zeros) {
-    if (start + lane_count <= chunk.count) {
-        bool plain = largest_square <= group_high;
-        for (int l = 0; l < lane_count; ++l)
-            plain &= chunk.eigenvalues[start + l] >= group_low && chunk.eigenvalues[start + l] <= group_high;
-        if (plain)
-            return {Lanes::load(chunk.eigenvalues + start), Lanes::load(chunk.weights + start),
-                    Lanes::load(chunk.mean_power + start), true};
-    }
+// Blocks with lanes past the end, zero eigenvalues, or eigenvalues that cannot share divisions.
+Block load_odd_block(const KernelChunk& chunk, std::ptrdiff_t start, double largest_square, ZeroShare& zeros) {
     double value[lane_count], weight[lane_count], power[lane_count];
     bool groupable = largest_square <= group_high;
     for (int l = 0; l < lane_count; ++l) {
@@ -55,6 +48,19 @@ Block load_block(const KernelChunk& chunk, std::ptrdiff_t start, double largest_
         groupable = groupable && value[l] >= group_low && value[l] <= group_high;
     }
     return {Lanes::load(value), Lanes::load(weight), Lanes::load(power), groupable};
+}
+
+SPECSCHED_INLINE Block load_block(const KernelChunk& chunk, std::ptrdiff_t start, double largest_square,
+                                  ZeroShare& zeros) {
+    if (start + lane_count <= chunk.count) {
+        bool plain = largest_square <= group_high;
+        for (int l = 0; l < lane_count; ++l)
+            plain &= chunk.eigenvalues[start + l] >= group_low && chunk.eigenvalues[start + l] <= group_high;
+        if (plain)
+            return {Lanes::load(chunk.eigenvalues + start), Lanes::load(chunk.weights + start),
+                    Lanes::load(chunk.mean_power + start), true};
+    }
+    return load_odd_block(chunk, start, largest_square, zeros);
 }
 
 // Calls body(first lane) for each strip of a block.

@@ -6,11 +6,14 @@
 
 #include "core/dual.hpp"
 
-// Everything that a function calls becomes part of it, so that lanes stay in registers.
+// Everything that a function calls becomes part of it, or it becomes part of what calls it, so that lanes stay in registers:
+// GCC leaves operators of AVX2 blocks (two registers each) as calls otherwise.
 #if defined(__GNUC__)
 #define SPECSCHED_FLATTEN __attribute__((flatten))
+#define SPECSCHED_INLINE __attribute__((always_inline)) inline
 #else
 #define SPECSCHED_FLATTEN
+#define SPECSCHED_INLINE inline
 #endif
 
 #ifndef SPECSCHED_REGISTER_DOUBLES
@@ -36,15 +39,15 @@ struct Registers {
     Wide part[count];
 
     Registers() = default;
-    Registers(double x) {  // NOLINT: constants convert
+    SPECSCHED_INLINE Registers(double x) {  // NOLINT: constants convert
         for (int i = 0; i < count; ++i) part[i] = x - Wide{};
     }
-    static Registers load(const double* from) {
+    static SPECSCHED_INLINE Registers load(const double* from) {
         Registers z;
         for (int i = 0; i < count; ++i) z.part[i] = *reinterpret_cast<const Register*>(from + i * width);
         return z;
     }
-    void store(double* to) const {
+    SPECSCHED_INLINE void store(double* to) const {
         for (int i = 0; i < count; ++i) *reinterpret_cast<Register*>(to + i * width) = part[i];
     }
     // Sum of a block's lanes in a fixed tree order.
@@ -55,18 +58,18 @@ struct Registers {
         return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
     }
 
-#define SPECSCHED_LANEWISE(op)                                                    \
-    friend Registers operator op(const Registers& x, const Registers& y) {        \
-        Registers z;                                                              \
-        for (int i = 0; i < count; ++i) z.part[i] = x.part[i] op y.part[i];       \
-        return z;                                                                 \
+#define SPECSCHED_LANEWISE(op)                                                                   \
+    friend SPECSCHED_INLINE Registers operator op(const Registers& x, const Registers& y) {      \
+        Registers z;                                                                             \
+        for (int i = 0; i < count; ++i) z.part[i] = x.part[i] op y.part[i];                      \
+        return z;                                                                                \
     }
     SPECSCHED_LANEWISE(+)
     SPECSCHED_LANEWISE(-)
     SPECSCHED_LANEWISE(*)
     SPECSCHED_LANEWISE(/)
 #undef SPECSCHED_LANEWISE
-    friend Registers operator-(const Registers& x) { return Registers(0.0) - x; }
+    friend SPECSCHED_INLINE Registers operator-(const Registers& x) { return Registers(0.0) - x; }
 };
 
 // A block of eigenvalues; and the strips that the step loops run over one by one, so that their values stay in
