@@ -88,6 +88,7 @@ EDM = {"sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
     ],
 )
 @pytest.mark.parametrize("process", ["vp", "ve"])
+@pytest.mark.filterwarnings("ignore:the schedule starts at 14.6")
 def test_every_prediction_type(network: Any, kind: str, config: Any, process: Any) -> None:
     own = getattr(diffusers, kind)(**config)
     if kind.startswith("Flow"):
@@ -172,6 +173,7 @@ def test_a_generator_for_each_sample(network: Any) -> None:
     close(both[1:], run(noise()[1:], seeded(2)))
 
 
+@pytest.mark.filterwarnings("ignore:the schedule starts at 14.6")
 def test_first_churn_is_part_of_the_initial_noise() -> None:
     scheduler = designed(
         diffusers.EDMEulerScheduler(**EDM), sampler=ss.samplers.Heun(s_churn=2.0), process="ve"
@@ -211,6 +213,23 @@ def test_another_process_than_the_flow_networks_own_warns() -> None:
     with pytest.warns(UserWarning, match="design with process='flow'"):
         scheduler = designed(diffusers.FlowMatchEulerDiscreteScheduler(), sampler="ddim", process="vp")
     assert scheduler.process == "flow"
+
+
+def test_a_start_below_the_networks_highest_level_warns() -> None:
+    with pytest.warns(
+        UserWarning, match=r"starts at 10, .* for this network at 14.6146: design with sigma_max"
+    ):
+        designed(base(), [10.0, 1.0, 0.0], sampler="ddim")
+
+
+def test_solvers_refined_on_other_predictions_are_refused(network: Any) -> None:
+    denoiser = ss.models.from_diffusers(network, base())
+    start = torch.randn(8, small.CHANNELS, 8, 8, generator=seeded(3))
+    options = {"sampler": "dpmpp_2m", "max_iter": 0, "candidates": [], "sigma_floor": 0.1}
+    refined = ss.refine(LEVELS, denoiser, start, **options)
+    assert designed(base(), refined).sampler == refined.sampler
+    with pytest.raises(ValueError, match=r"predicts 'epsilon', and this one predicts 'v_prediction'"):
+        designed(base(prediction_type="v_prediction"), refined)
 
 
 def test_steps_beyond_the_end(network: Any) -> None:

@@ -107,12 +107,15 @@ class Levels:
         sigma_max: float,
         discrete: bool,
         process: ProcessName = "vp",
+        prediction: str = "",
     ) -> None:
         self.time, self.scales = time, scales
         self.sigma_min, self.sigma_max = sigma_min, sigma_max
         self.discrete = discrete
         self.process = process
         """Whose samples x = alpha y the network's pipelines hold."""
+        self.prediction = prediction
+        """What the network predicts: "epsilon", "v_prediction", "sample" or "flow"; with "edm " before it for EDM's."""
 
 
 class DiffusersDenoiser(Adapter):
@@ -125,6 +128,7 @@ class DiffusersDenoiser(Adapter):
         self.sigma_min, self.sigma_max = levels.sigma_min, levels.sigma_max
         self.network = network
         self._levels = levels
+        self.prediction = levels.prediction
         self._timestep_scale = timestep_scale
         self._rounded = rounded
         self._dtype = dtype_of(network)
@@ -184,9 +188,16 @@ def levels_of(scheduler: Any, prediction_type: str | None) -> Levels:
     scales = checks.lookup("prediction_type", kind, _VARIANCE_PRESERVING)
     if _option(scheduler, "timestep_type") == "continuous":
         low, high = (float(_option(scheduler, end) or 0.0) for end in ("sigma_min", "sigma_max"))
-        return Levels(_quarter_log, scales, low, high or math.inf, discrete=False)
+        return Levels(_quarter_log, scales, low, high or math.inf, discrete=False, prediction=kind)
     grid = TrainingGrid(_with_finite_end(scheduler.alphas_cumprod))
-    return Levels(_Interpolated(grid), scales, float(grid.sigmas[0]), float(grid.sigmas[-1]), discrete=True)
+    return Levels(
+        _Interpolated(grid),
+        scales,
+        float(grid.sigmas[0]),
+        float(grid.sigmas[-1]),
+        discrete=True,
+        prediction=kind,
+    )
 
 
 def _with_finite_end(alphas_cumprod: Any) -> NDArray[np.float64]:
@@ -260,7 +271,9 @@ class _FlowTime:
 def _flow(scheduler: Any) -> Levels:
     """x = (1 - t) x_0 + t eps with output eps - x_0; timestep 1000 t, with any shift already in t."""
     steps = float(_option(scheduler, "num_train_timesteps", 1000))
-    return Levels(_FlowTime(steps), _flow_scales, 0.0, math.inf, discrete=False, process="flow")
+    return Levels(
+        _FlowTime(steps), _flow_scales, 0.0, math.inf, discrete=False, process="flow", prediction="flow"
+    )
 
 
 class _EDMScales:
@@ -283,4 +296,12 @@ def _edm(scheduler: Any, kind: str) -> Levels:
     scales = _EDMScales(float(_option(scheduler, "sigma_data")), 1.0 if kind == "epsilon" else -1.0)
     arc = type(scheduler).__name__.startswith("Cosine")
     low, high = float(_option(scheduler, "sigma_min")), float(_option(scheduler, "sigma_max"))
-    return Levels(_arc if arc else _quarter_log, scales, low, high, discrete=False, process="ve")
+    return Levels(
+        _arc if arc else _quarter_log,
+        scales,
+        low,
+        high,
+        discrete=False,
+        process="ve",
+        prediction=f"edm {kind}",
+    )

@@ -15,11 +15,12 @@ from ...samplers import from_saved
 from ...schedules import saved
 from ...schedules.schedule import Schedule
 from ..adapters.base import check_range
-from ..adapters.diffusers import Levels, levels_of
+from ..adapters.diffusers import levels_of
 from ..arrays import Array, namespace_of
 from ..program import Execution
 from ..sampling import resolve
 from .calls import Plan, plan, told_levels
+from .network import check_origin, configuration_of, scheduler_from, times_of
 
 PUBLIC = "specsched.diffusers"
 """Module under which the class is known, also in the files of pipelines."""
@@ -90,7 +91,7 @@ class Designed:
             )
         self.schedule, self.sampler, self.process = Schedule(sigmas), from_saved(sampler), process
         process_code(process)
-        own = _scheduler_from(network)
+        own = scheduler_from(network)
         self._levels = levels_of(own, kind)
         self._rounded = bool(rounded) and self._levels.discrete
         self._plan = plan(self.sampler, self.schedule)
@@ -99,7 +100,7 @@ class Designed:
         check_range(told, self._levels.sigma_min, self._levels.sigma_max)
         if hasattr(own, "alphas_cumprod"):
             self.alphas_cumprod = own.alphas_cumprod
-        self._times = _times(self._levels, told, self._rounded)
+        self._times = times_of(self._levels, told, self._rounded)
         self.num_inference_steps: int | None = None
         self._reset(None)
 
@@ -134,14 +135,15 @@ class Designed:
         Raises
         ------
         TypeError, ValueError
-            A scheduler of another kind, no solver, levels outside the network's range, a solver that does not fit.
+            A scheduler of another kind, no solver, levels outside the network's range, a solver that does not fit, a
+            solver refined on a network with other predictions.
 
         Warns
         -----
         UserWarning
-            The design is for another process than the flow network's own.
+            The design is for another process than the flow network's own, or starts well below its highest level.
         """
-        network, known = _configuration(scheduler, prediction_type)
+        network, known = configuration_of(_unwrapped(scheduler), prediction_type)
         levels, solver, kind = resolve(design, sampler, process, default=known.process)
         if known.process == "flow" and kind != "flow":
             tell(
@@ -149,7 +151,7 @@ class Designed:
                 "design with process='flow'"
             )
             kind = "flow"
-        return cls(  # type: ignore[call-arg]
+        found = cls(  # type: ignore[call-arg]
             sigmas=levels.sigmas.tolist(),
             sampler=saved.plain(solver.saved),
             process=kind,
@@ -159,6 +161,8 @@ class Designed:
             use_flow_sigmas=known.process == "flow",
             round_timesteps=round_timesteps,
         )
+        check_origin(levels, known)
+        return found
 
     # -- what pipelines ask before a run ----------------------------------------------------------------------
 
@@ -331,33 +335,9 @@ class Designed:
         return _core.signal_scale(process_code(self.process), float(self.schedule.sigmas[-1]))
 
 
-def _times(levels: Levels, told: Any, rounded: bool) -> list[float]:
-    times = np.asarray(levels.time(told), dtype=np.float64)
-    return (np.rint(times) if rounded else times).tolist()  # type: ignore[no-any-return]
-
-
-def _configuration(scheduler: Any, prediction_type: str | None) -> tuple[dict[str, Any], Levels]:
-    """Of the scheduler that a network was trained with, as plain values, and what it says of the network."""
-    if isinstance(scheduler, Designed):
-        network = dict(scheduler.config["network"])  # type: ignore[attr-defined]
-        return network, levels_of(_scheduler_from(network), prediction_type)
-    known = levels_of(scheduler, prediction_type)
-    config = {key: value for key, value in dict(scheduler.config).items() if not key.startswith("_")}
-    network = saved.plain({"_class_name": type(scheduler).__name__, **config})
-    _scheduler_from(network)
-    return network, known
-
-
-def _scheduler_from(network: Mapping[str, Any]) -> Any:
-    import diffusers
-
-    name = str(network.get("_class_name"))
-    kind = getattr(diffusers, name, None)
-    if kind is None:
-        raise ValueError(
-            f"the network's scheduler {name!r} is none of diffusers; pass one of diffusers with the same levels"
-        )
-    return kind.from_config(dict(network))
+def _unwrapped(scheduler: Any) -> Any:
+    """For a scheduler of this kind the one with which its network was trained."""
+    return scheduler_from(scheduler.config["network"]) if isinstance(scheduler, Designed) else scheduler  # type: ignore[attr-defined]
 
 
 def _restored(config: dict[str, Any]) -> Any:

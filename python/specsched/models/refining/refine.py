@@ -161,6 +161,7 @@ def refine(
         "heldout_error": search.best_errors[1],
         "sigma_max": entry.schedule[0],
         "sigma_floor": floor,
+        "network": {"prediction": getattr(calls.denoiser, "prediction", None)},
     }
     return Refined(
         schedule=search.best.schedule.remembering(made_for),
