@@ -23,7 +23,8 @@ ROWS = [
     {"samplers"},
     {"analysis"},
     {"designs"},
-    {"models", "plot", "testing"},
+    {"plot", "testing"},
+    {"models"},
     {"cli"},
 ]
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -133,6 +133,21 @@ py::tuple modes_sums(const Modes& set, const Sampler& sampler, const Array& sigm
     return py::make_tuple(sums.bias, sums.noise);
 }
 
+// bias + noise of every row of levels.
+Array modes_losses(const Modes& set, const Sampler& sampler, const Matrix& rows, double eta) {
+    if (rows.ndim() != 2 || rows.shape(1) < 2) throw std::invalid_argument("rows must hold at least two levels each");
+    std::vector<double> sums(static_cast<std::size_t>(rows.shape(0)));
+    {
+        py::gil_scoped_release unlock;
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+            const double* const row = rows.data() + static_cast<std::ptrdiff_t>(i) * rows.shape(1);
+            const modes::Sums found = modes::evaluate(*set.source, sampler.spec, {row, row + rows.shape(1)}, eta);
+            sums[i] = found.bias + found.noise;
+        }
+    }
+    return Array(static_cast<py::ssize_t>(sums.size()), sums.data());
+}
+
 // The sums and the gradient of bias + noise by sigma, and by the table's numbers if it has one.
 py::tuple modes_gradient(const Modes& set, const Sampler& sampler, const Array& sigmas, double eta) {
     const std::vector<double> levels = levels_of(sigmas);
@@ -230,6 +245,7 @@ void bind_modes(py::module_& m) {
         m.def(name, function, py::arg("modes"), py::arg("sampler"), py::arg("sigmas").noconvert(), py::arg("eta"));
     };
     run_arguments("modes_sums", &modes_sums);
+    m.def("modes_losses", &modes_losses, py::arg("modes"), py::arg("sampler"), py::arg("rows").noconvert(), py::arg("eta"));
     run_arguments("modes_gradient", &modes_gradient);
     run_arguments("modes_jacobian", &modes_jacobian);
     m.def("greedy_coefficients", &greedy_coefficients, py::arg("modes"), py::arg("sigmas").noconvert(), py::arg("back"),

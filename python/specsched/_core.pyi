@@ -316,6 +316,9 @@ class Modes(metaclass=_PybindType):
 # Sums of squares in y at the last level: errors of the solver, and what errors of predictions add.
 def modes_sums(modes: Modes, sampler: Sampler, sigmas: _Array, eta: float) -> tuple[float, float]: ...
 
+# Their sum for each row of levels.
+def modes_losses(modes: Modes, sampler: Sampler, rows: _Array, eta: float) -> _Array: ...
+
 # The same, and the gradient of their sum by sigma; for a table of coefficients also by its numbers (at most three per
 # step), row by row, and by the model times.
 def modes_gradient(

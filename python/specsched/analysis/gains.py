@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
 from .arguments import checked, checked_threads
+
+_SHOWN_ROWS = 12  # of the largest eigenvalues, in a notebook
 
 
 class Trace(NamedTuple):
@@ -90,6 +93,19 @@ class Transfer(ByValue):
         target = self.spectrum.eigenvalues[None, :] + np.square(sigmas)[:, None]
         relative = np.divide(variance - target, target, out=np.zeros_like(variance), where=target > 0)
         return Trace(sigmas, variance, target, relative)
+
+    def _repr_html_(self) -> str:
+        values = self.spectrum.eigenvalues
+        shown = np.argsort(values, kind="stable")[::-1][:_SHOWN_ROWS]
+        head = "".join(
+            f"<th>{name}</th>" for name in ("eigenvalue", "gain", "mean gain", "variance", "error")
+        )
+        rows = "".join(
+            f"<tr><td>{values[k]:.4g}</td><td>{self.gain[k]:.4g}</td><td>{self.mean_gain[k]:.4g}</td>"
+            f"<td>{self.variance[k]:.4g}</td><td>{self.variance[k] - values[k]:+.2g}</td></tr>"
+            for k in shown
+        )
+        return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
 
     def __repr__(self) -> str:
         worst = np.max(np.abs(self.variance - self.spectrum.eigenvalues))

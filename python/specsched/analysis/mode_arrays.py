@@ -9,6 +9,7 @@ import numpy as np
 from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
+from ..samplers import Sampler
 
 _SMALLEST_MEAN = 1e-300
 
@@ -20,6 +21,15 @@ def start_variance(eigenvalues: FloatArray, sigma: float, process: str, start: s
     if start == "data":
         return np.asarray(eigenvalues + sigma * sigma)
     return np.full(eigenvalues.size, _core.start_variance(codes.process_code(process), sigma))
+
+
+def only_deterministic(sampler: Sampler) -> None:
+    """Raise for a sampler that adds noise: modes follow single trajectories."""
+    if not sampler.deterministic:
+        raise ValueError(
+            f"recordings and other modes follow single trajectories, and sampler {sampler.name!r} adds noise: set its "
+            "eta and s_churn to 0, or pass the spectrum instead (recording.spectrum)"
+        )
 
 
 def build(part: dict[str, Any]) -> _core.Modes:

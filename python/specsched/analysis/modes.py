@@ -13,7 +13,7 @@ from .._support.checks import FloatArray
 from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.spectrum import Spectrum
-from .mode_arrays import build, means_of, series_table, start_variance
+from .mode_arrays import build, means_of, only_deterministic, series_table, start_variance
 
 _FORMAT = "specsched.Modes 1"
 
@@ -311,7 +311,7 @@ class Modes:
         """
         levels, solver, eta = self.checked(schedule, sampler, denoiser_error)
         bias, noise = _core.modes_sums(self._core, solver.core, levels.sigmas, eta)
-        scale = self._scale(levels)
+        scale = self.scale_at(float(levels.sigmas[-1]))
         return float(scale * np.sqrt(bias)), float(scale * np.sqrt(noise))
 
     def value_and_grad(
@@ -323,7 +323,7 @@ class Modes:
         """
         levels, solver, eta = self.checked(schedule, sampler, denoiser_error)
         bias, noise, slopes = _core.modes_gradient(self._core, solver.core, levels.sigmas, eta)
-        scale, root = self._scale(levels), float(np.sqrt(bias + noise))
+        scale, root = self.scale_at(float(levels.sigmas[-1])), float(np.sqrt(bias + noise))
         gradient = np.zeros(levels.sigmas.size)
         if root > 0.0:
             gradient += slopes[: levels.sigmas.size] * (0.5 * scale / root)
@@ -335,11 +335,7 @@ class Modes:
         """The arguments, or an error that says what does not fit these modes."""
         levels, solver = as_schedule(schedule), as_sampler(sampler)
         solver.check(levels)
-        if not solver.deterministic:
-            raise ValueError(
-                f"modes follow single trajectories, and sampler {solver.name!r} adds noise: set its eta and s_churn to "
-                "0, or evaluate it on a spectrum"
-            )
+        only_deterministic(solver)
         first = float(levels.sigmas[0])
         if not np.isclose(first, self.sigma_max, rtol=1e-6):
             raise ValueError(
@@ -353,8 +349,9 @@ class Modes:
             )
         return levels, solver, checks.real("denoiser_error", denoiser_error, minimum=0.0)
 
-    def _scale(self, levels: Schedule) -> float:
-        return _core.signal_scale(codes.process_code(self.process), float(levels.sigmas[-1]))
+    def scale_at(self, sigma: float) -> float:
+        """Data units for each unit of y = x / alpha at this level."""
+        return _core.signal_scale(codes.process_code(self.process), sigma)
 
     def __repr__(self) -> str:
         kinds = ", ".join(dict.fromkeys(part["kind"] for part in self._parts))

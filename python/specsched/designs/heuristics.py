@@ -13,10 +13,12 @@ from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
 from .._support.parameters import shared_parameters
 from ..analysis.losses import evaluate
+from ..analysis.mode_sources import has_modes, modes_of
 from ..samplers import as_sampler
 from ..schedules.families import FAMILIES, GRID, Space, shown
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
+from .modes.problem import error_for
 from .problem import DEFAULT_SIGMA_MAX, denoiser_error_for
 
 
@@ -69,9 +71,9 @@ def best_member(
 
     Parameters
     ----------
-    spectrum : Spectrum or array_like
+    spectrum : Spectrum, array_like or Recording
         Of the data; a large one is searched on in compressed form, and the loss reported is that of the full
-        one.
+        one. Or a recording of a network, or affine modes: ends and process are then theirs.
     steps : int
         Number of steps S >= 1.
     family : str
@@ -114,10 +116,14 @@ def best_member(
     if denoiser_error is not None:  # its errors would pass for losses without a value in the search below
         checks.real("denoiser_error", denoiser_error, minimum=0.0)
     space = Space(checks.lookup("family", family, FAMILIES))
-    full = spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
-    nodes = full.compress() if full.eigenvalues.size > 256 else full
-    top = checks.lookup("process", process, DEFAULT_SIGMA_MAX) if sigma_max is None else sigma_max
-    ends = {"sigma_max": top, "sigma_min": sigma_min, "sigma_floor": sigma_floor}
+    full, nodes, own = _judged(spectrum)
+    ends: dict[str, Any] = {
+        "sigma_max": own["sigma_max"] or checks.lookup("process", process, DEFAULT_SIGMA_MAX),
+        "sigma_min": sigma_min,
+        "sigma_floor": own["sigma_floor"] if sigma_floor is None and not sigma_min else sigma_floor,
+    }
+    if sigma_max is not None:
+        ends["sigma_max"] = sigma_max
     options: dict[str, Any] = {
         "sampler": sampler,
         "process": process,
@@ -126,13 +132,17 @@ def best_member(
         "start": start,
         "threads": threads,
     }
-    error = denoiser_error_for(denoiser_error, as_sampler(sampler), target)
+    solver = as_sampler(sampler)
+    if nodes is full and has_modes(full):
+        error = error_for(denoiser_error, solver, True)
+    else:
+        error = denoiser_error_for(denoiser_error, solver, target)
     untuned = space.baseline(steps, **ends)
     plain = Member(family, space.default(), untuned, evaluate(full, untuned, **options))
     if steps == 1:
         return plain
 
-    def cost_of(data: Spectrum, schedule: Schedule) -> float:
+    def cost_of(data: Any, schedule: Schedule) -> float:
         try:
             return evaluate(data, schedule, denoiser_error=error, **options)
         except ValueError:  # an infinite loss at extreme parameters; the defaults above have passed
@@ -149,7 +159,7 @@ def tuned(
     spectrum: Any,
     steps: int,
     *,
-    sigma_max: float,
+    sigma_max: float | None = None,
     sigma_min: float = 0.0,
     sigma_floor: float | None = None,
     sampler: Any = "ddim",
@@ -213,6 +223,16 @@ def tuned(
         )
         for name in names
     }
+
+
+def _judged(source: Any) -> tuple[Any, Any, dict[str, float | None]]:
+    """What losses are reported on, what is searched on, and the ends that the source has of its own."""
+    if has_modes(source):
+        modes = modes_of(source)
+        return modes, modes, {"sigma_max": modes.sigma_max, "sigma_floor": modes.sigma_floor}
+    full = source if isinstance(source, Spectrum) else Spectrum(source)
+    nodes = full.compress() if full.eigenvalues.size > 256 else full
+    return full, nodes, {"sigma_max": None, "sigma_floor": None}
 
 
 def _search(space: Space, cost: Callable[[FloatArray], float]) -> FloatArray:

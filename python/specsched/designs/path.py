@@ -9,6 +9,8 @@ from .._support import checks
 from ..schedules.resampling import resampled
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
+from .modes.design import path_on_modes
+from .modes.problem import Asked, on_modes
 from .problem import Options, Outcome
 from .result import Design
 from .rivals import rivals_of
@@ -67,6 +69,8 @@ def design_path(
     """
     counts = _counts(steps)
     asked = Options.named(options)
+    if on_modes(spectrum, asked.sampler):
+        return path_on_modes(spectrum, counts, asked, Asked.of(method, combine, alphas_cumprod, robust))
     tasks = {
         count: prepare(spectrum, count, asked, method, combine, alphas_cumprod, robust)
         for count in sorted(counts)

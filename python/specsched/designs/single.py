@@ -10,7 +10,8 @@ from .._support.codes import LossName, ProcessName, StartName, TargetName
 from .._support.parameters import shared_parameters
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
-from .on_modes import design_on_modes, on_modes
+from .modes.design import design_on_modes
+from .modes.problem import Asked, on_modes
 from .problem import Options, Problem
 from .result import Design
 from .rivals import rivals_of
@@ -80,7 +81,8 @@ def design(
         "newton": exact Hessian on the compressed spectrum (docs/design.md). "slsqp": SciPy's, with exact gradient
         and order constraints, as in the paper.
     combine : {"mean", "worst"}
-        For a list of spectra: the least mean (of squares for "w2", hence its root mean square) or the least worst loss.
+        For a list of spectra or recordings (of several guidance scales, say): the least mean (of squares for "w2",
+        hence its root mean square) or the least worst loss.
     alphas_cumprod : array_like, shape (T,), optional
         A model's abar of timesteps 0 ... T - 1. Every level but a final 0 is then one of its integer timesteps,
         chosen among the integers by exact exchange, not by rounding (docs/grids.md). `sigma_max` is the grid's largest
@@ -140,13 +142,8 @@ def design(
         threads=threads,
     )
     if on_modes(spectrum, sampler):
-        refused = {
-            "alphas_cumprod": alphas_cumprod is not None,
-            "robust": bool(robust),
-            "method": method != "newton",
-            "combine": combine != "mean",
-        }
-        return design_on_modes(spectrum, steps, options, schedule=schedule, init=init, refused=refused)
+        asked = Asked.of(method, combine, alphas_cumprod, robust, schedule)
+        return design_on_modes(spectrum, steps, options, asked, init)
     if schedule is not None:
         raise ValueError(
             "schedule= fixes the levels, and only the coefficients of Multistep are left to design: pass "

@@ -191,8 +191,7 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
     candidates = [free.schedule.sigmas, *(start.sigmas for start in starts)]
     outcome = on_timesteps.minimise(problem, grid, objective, candidates)
     # A heuristic keeps the least ratio only where the user has asked for one.
-    loose = problem if problem.ratio_given else replace(problem, min_ratio=1.0)
-    search = on_timesteps.Exchange(loose, grid, objective)
+    search = on_timesteps.Exchange(problem, grid, objective, loose=not problem.ratio_given)
     rivals: dict[str, Schedule] = {}
     for name, rival in free.baseline_schedules.items():
         row = search.round(rival.sigmas)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,12 +20,16 @@ from ..schedules.schedule import Schedule
 from .arrays import Array, Numpy, check_noise, check_spread
 from .columns import Columns
 from .denoiser import Calls
+from .figures import figure_of_trial
 from .program import program_of
 from .recordings.record import probe_model
 from .recordings.recording import Recording
 from .reference import SOLVER, error_from_halving, fine_schedule
 from .sampling import begin, resolve
 from .tasks import batches, check_executor, spread
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Metric = Callable[[Array, Array], Any]
 
@@ -120,6 +124,16 @@ class Trial:
             shown = [f"{numbers[0]:.4g}", f"{numbers[1]:.1g}", *(f"{value:.4g}" for value in numbers[2:])]
             rows.append([self.names[k], self.samplers[k].name, str(self.evaluations[k]), *shown])
         return [head, *rows]
+
+    def plot(self) -> Figure:
+        """Errors with two standard errors, the best on top, beside the predicted ones.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is missing.
+        """
+        return figure_of_trial(self)
 
     def foot(self) -> str:
         """What it cost."""

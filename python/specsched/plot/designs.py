@@ -10,9 +10,9 @@ import numpy as np
 from .._support import checks
 from .._support.codes import LOSS_TITLES
 from ..analysis.losses import evaluate
+from ..analysis.mode_sources import has_modes
 from ..designs.result import Design
 from ..schedules.schedule import Schedule
-from ..spectra.spectrum import Spectrum
 from ._style import DASHES, MARKERS, OTHERS, VERMILION, cycled, legend, new_figure, plain_numbers, tidy
 from .schedules import draw_levels, schedule_table
 from .spectra import as_spectrum, draw_outputs
@@ -38,8 +38,9 @@ def plot_design(
     ----------
     design : Design
         What `specsched.design` returned.
-    spectrum : Spectrum or array_like
-        The data that it was made for (for a list: the one to show).
+    spectrum : Spectrum, array_like or Recording
+        What it was made for (for a list: the one to show); of a recording, the right half shows what the sampler makes
+        of Gaussian data with the spectrum of the recorded outputs.
     count : int
         How many of the best heuristics to show, at least 1.
     others : mapping of str to Schedule, optional
@@ -68,12 +69,13 @@ def plot_design(
     if not isinstance(design, Design):
         raise TypeError(f"design must be a Design, got {type(design).__name__}")
     data = as_spectrum("spectrum", spectrum)
+    judge = spectrum if has_modes(spectrum) else data
     rivals = best_baselines(design, count) if others is None else schedule_table("others", others)
     figure = new_figure((10.0, 4.4))
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.05))
     left, right = halves
     titles = [f"designed ({design.loss:.3g})"]
-    titles += [f"{name} ({_loss_of(design, data, name, schedule):.3g})" for name, schedule in rivals.items()]
+    titles += [f"{name} ({_loss_of(design, judge, name, schedule):.3g})" for name, schedule in rivals.items()]
     draw_levels(left.subplots(), [design.schedule, *rivals.values()], titles)
     upper, lower = right.subplots(2, 1, sharex=True, height_ratios=(2.4, 1.0))
     shown = {"designed": design.schedule, **dict(list(rivals.items())[:1])}
@@ -181,7 +183,7 @@ def best_baselines(design: Design, count: int = 3) -> dict[str, Schedule]:
     return {name: design.baseline_schedules[name] for name in names[:count]}
 
 
-def _loss_of(design: Design, data: Spectrum, name: str, schedule: Schedule) -> float:
+def _loss_of(design: Design, data: Any, name: str, schedule: Schedule) -> float:
     """What the design reports for that heuristic; evaluated for any other schedule."""
     known = design.baselines.get(name)
     if known is not None:

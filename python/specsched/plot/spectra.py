@@ -10,6 +10,7 @@ import numpy as np
 from .._support.checks import FloatArray
 from .._support.codes import ProcessName
 from ..analysis.gains import transfer
+from ..analysis.mode_sources import has_modes
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
 from ._style import BLACK, DASHES, OTHERS, VERMILION, cycled, legend, new_figure, tidy
@@ -30,8 +31,8 @@ def plot_spectrum(spectrum: Any) -> Figure:
 
     Parameters
     ----------
-    spectrum : Spectrum, array_like, or mapping of str to either
-        One or several, to compare.
+    spectrum : Spectrum, array_like or Recording, or mapping of str to these
+        One or several, to compare; of a recording the spectrum of its outputs.
 
     Returns
     -------
@@ -165,4 +166,6 @@ def _ranked_with_index(spectrum: Spectrum) -> tuple[FloatArray, FloatArray, Any]
 def as_spectrum(name: str, value: Any) -> Spectrum:
     if isinstance(value, (list, tuple)) and any(isinstance(entry, Spectrum) for entry in value):
         raise TypeError(f"{name} must be one Spectrum, got a list of them; pass the one to show")
+    if has_modes(value):  # a recording knows the spectrum of its network's outputs
+        value = getattr(value, "spectrum", value)
     return value if isinstance(value, Spectrum) else Spectrum(value)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ...schedules.training_grid import TrainingGrid, cheapest_descent
-from ..problem import Objective, Options, Problem
+from ..problem import Options
 
 IntArray = NDArray[np.int64]
 
@@ -26,6 +26,25 @@ SNAP = 0.05
 
 RELOCATE_UP_TO = 32  # levels; above, moving one level far away gains little and costs a lot to try
 FOLLOWED_STARTS = 4
+
+
+class Ladder(Protocol):
+    """What the search needs of a problem."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def min_ratio(self) -> float: ...
+    @property
+    def ratio_given(self) -> bool: ...
+    @property
+    def max_iter(self) -> int: ...
+
+
+class Many(Protocol):
+    """What is minimised, for each row of levels."""
+
+    def many(self, rows: FloatArray) -> FloatArray: ...
 
 
 class GridEnds:
@@ -126,13 +145,15 @@ class Exchange:
         The timesteps to choose from.
     objective : Objective
         What is minimised.
+    loose : bool
+        Leave the least ratio out.
     """
 
-    def __init__(self, problem: Problem, grid: GridEnds, objective: Objective) -> None:
+    def __init__(self, problem: Ladder, grid: GridEnds, objective: Many, *, loose: bool = False) -> None:
         self.grid, self.objective = grid, objective
         self.count = problem.steps + (0 if grid.ends_at_zero else 1)
         self.free = range(1, self.count if grid.ends_at_zero else self.count - 1)
-        self.gap = math.log(problem.min_ratio) * (1.0 - 1e-12)
+        self.gap = 0.0 if loose else math.log(problem.min_ratio) * (1.0 - 1e-12)
         self.max_iter = self.most_sweeps = problem.max_iter
         self.evaluations = self.sweeps = 0
         self.stopped = False  # at the limit of sweeps, from any start
@@ -272,7 +293,7 @@ class Exchange:
 
 
 def minimise(
-    problem: Problem, grid: GridEnds, objective: Objective, candidates: Iterable[FloatArray]
+    problem: Ladder, grid: GridEnds, objective: Many, candidates: Iterable[FloatArray]
 ) -> GridOutcome:
     """The best timesteps found, from the optimal roundings of candidate levels.
 
@@ -290,7 +311,7 @@ def minimise(
     search = Exchange(problem, grid, objective)
     roundings = [row for sigmas in candidates if (row := search.round(sigmas)) is not None]
     if not roundings and not problem.ratio_given:  # the grid is too coarse for the least ratio of the default
-        search = Exchange(replace(problem, min_ratio=1.0), grid, objective)
+        search = Exchange(problem, grid, objective, loose=True)
         roundings = [row for sigmas in candidates if (row := search.round(sigmas)) is not None]
     if not roundings:
         raise ValueError(

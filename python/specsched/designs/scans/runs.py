@@ -16,6 +16,7 @@ from ... import _core
 from ..._support import checks
 from ..._support.progress import Meter
 from ...analysis.losses import evaluate
+from ...analysis.mode_sources import has_modes
 from ...samplers import Sampler
 from ...spectra.spectrum import Spectrum
 from ..single import design
@@ -58,8 +59,9 @@ def scan(
 
     Parameters
     ----------
-    spectra : Spectrum, sequence or mapping
-        One spectrum or several; a mapping names them, rows of a two-dimensional array are spectra.
+    spectra : Spectrum, Recording, sequence or mapping
+        One spectrum (or recording of a network) or several; a mapping names them, rows of a two-dimensional array are
+        spectra.
         Without `steps`: the problems themselves, mappings of keyword arguments of `design` with at
         least "spectrum" and "steps".
     steps : int or sequence of int, optional
@@ -271,7 +273,7 @@ def _named_spectra(spectra: Any) -> list[tuple[Any, Any]]:
     """Name or number, and spectrum; an entry that is none stays as it is, for its own error message."""
     if isinstance(spectra, Mapping):
         entries = list(spectra.items())
-    elif isinstance(spectra, Spectrum) or _is_vector(spectra):
+    elif isinstance(spectra, Spectrum) or has_modes(spectra) or _is_vector(spectra):
         entries = [(0, spectra)]
     elif isinstance(spectra, Iterable):
         entries = list(enumerate(spectra))
@@ -291,9 +293,8 @@ def _is_vector(values: Any) -> bool:
 
 def _as_spectrum(value: Any) -> Any:
     """A Spectrum, made once and shared; what cannot be one is left to fail with its problem."""
-    if isinstance(value, Spectrum) or (
-        isinstance(value, Sequence) and any(isinstance(v, Spectrum) for v in value)
-    ):
+    many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if any(isinstance(one, Spectrum) or has_modes(one) for one in many):
         return value
     try:
         return Spectrum(value)

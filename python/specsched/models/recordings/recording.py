@@ -9,7 +9,8 @@ import os
 import zipfile
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +20,13 @@ from ..._support.codes import ProcessName
 from ..._support.files import write_whole
 from ...analysis.modes import Modes
 from ...spectra.spectrum import Spectrum
+from ..figures import figure_of_recording
 from ..sampling import resolve
 from .bands import Bands, FourierBands
 from .series import leading
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT = "specsched recording"
 VERSION = 1
@@ -259,11 +264,34 @@ class Recording:
             )
         return recording
 
-    def __repr__(self) -> str:
+    def plot(self) -> Figure:
+        """Slopes of the denoiser in every band and its roughness, over the levels.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is missing.
+        """
+        return figure_of_recording(self)
+
+    def _lines(self) -> list[str]:
         slopes = "measured" if self.measured_slopes else "from the variances"
-        return (
+        return [
             f"Recording of {self.starts} starts of shape {self.shape}, sigma {self.sigma_max:.4g} to "
             f"{self.sigma_floor:.4g} ({self.process}): {len(self.names)} bands, {self._modes.size} modes, slopes "
-            f"{slopes}\n  reference error {self.reference_error:.3g} per value, denoiser error "
-            f"{self.denoiser_error:.2g}; {self.calls} network calls in {self.seconds:.1f} s; hash {self.hash}"
+            f"{slopes}",
+            f"  reference error {self.reference_error:.3g} per value, denoiser error {self.denoiser_error:.2g}; "
+            f"{self.calls} network calls in {self.seconds:.1f} s; hash {self.hash}",
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("band", "directions", "variance", "roughness"))
+        bands = zip(self.names, self.sizes, self.variances, self.roughness_share, strict=True)
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{size:g}</td><td>{variance:.3g}</td><td>{share:.1%}</td></tr>"
+            for name, size, variance, share in bands
         )
+        return f"<p>{'<br>'.join(map(escape, self._lines()))}</p><table><tr>{head}</tr>{rows}</table>"

@@ -1,4 +1,4 @@
-"""Designs on affine modes: levels for a recorded network, and coefficients of the multistep solver."""
+"""A design problem on affine modes with every default filled in and every argument checked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
-from .._support import checks
-from ..analysis.arguments import LARGEST_DENOISER_ERROR
-from ..analysis.mode_sources import has_modes, modes_of, only_distances
-from ..analysis.modes import Modes
-from ..samplers import Multistep, Sampler, as_sampler
-from ..schedules import baselines
-from ..schedules.schedule import Schedule, as_schedule
-from .problem import DEFAULT_DENOISER_ERROR, Options, as_spectra, compressed, ends_of, least_ratio_for
-from .result import Design, remembered
+from ... import _core
+from ..._support import checks
+from ..._support.checks import FloatArray
+from ...analysis.arguments import LARGEST_DENOISER_ERROR
+from ...analysis.mode_arrays import only_deterministic
+from ...analysis.mode_sources import has_modes, modes_of, only_distances
+from ...analysis.modes import Modes
+from ...samplers import Multistep, Sampler, as_sampler
+from ...schedules.schedule import Schedule, as_schedule
+from ..methods.on_timesteps import GridEnds
+from ..problem import DEFAULT_DENOISER_ERROR, Options, as_spectra, compressed, ends_of, least_ratio_for
 
 RECORDED_ERROR = 0.06
 """Error of predictions that designs on recordings allow for by default, for solvers with memory.
@@ -26,17 +27,42 @@ A fraction of the posterior's spread, beside the measured roughness. Real errors
 noise-predicting network of CIFAR-10 (16 x 16), with 0.03, 0.06, 0.12 and 0.25: 5 calls .0379 .0336 .0370 .0438, 8 calls
 .0110 .0119 .0141 .0162, 12 calls .0055 .0060 .0054 .0100."""
 
-COEFFICIENT_LIMIT = 4.0
-"""Largest size of a designed coefficient: larger ones of alternating sign cancel on modes and not on networks."""
 
-SEARCHES = 6
-"""Searches from different starts; twice as many lowered no loss by more than 1 % on four spectra at 5 to 12 steps."""
+@dataclass(frozen=True)
+class Errors:
+    """What a design on modes minimises: the root of the summed squares of errors, of all sources or of the worst.
 
-MOST_ITERATIONS = 60
-"""Of one search."""
+    Attributes
+    ----------
+    parts : tuple of Modes
+        One set for all sources together, or one for each where the worst is meant.
+    sampler : Sampler
+        With its coefficients.
+    denoiser_error : float
+        Allowed for.
+    """
 
-CONVERGED = 1e-3
-"""Largest derivative of the squared loss by a log gap or a coefficient, relative to it, that counts as an optimum."""
+    parts: tuple[Modes, ...]
+    sampler: Sampler
+    denoiser_error: float
+
+    def each(self, rows: FloatArray, denoiser_error: float) -> FloatArray:
+        """Error of each part for each row of levels, shape (parts, rows)."""
+        levels = np.ascontiguousarray(rows)
+        sums = [_core.modes_losses(p._core, self.sampler.core, levels, denoiser_error) for p in self.parts]
+        scales = [p.scale_at(float(levels[0, -1])) if len(levels) else 1.0 for p in self.parts]
+        return np.array([scale * np.sqrt(found) for scale, found in zip(scales, sums, strict=True)])
+
+    def many(self, rows: FloatArray) -> FloatArray:
+        """What is minimised, for each row of levels."""
+        return np.asarray(self.each(rows, self.denoiser_error).max(axis=0))
+
+    def reported(self, rows: FloatArray) -> FloatArray:
+        """The same without the errors of predictions."""
+        return np.asarray(self.each(rows, 0.0).max(axis=0))
+
+    def __call__(self, sigmas: FloatArray) -> float:
+        return float(self.many(sigmas[None])[0])
 
 
 @dataclass(frozen=True)
@@ -45,19 +71,28 @@ class ModesProblem:
 
     modes: Modes
     parts: tuple[Modes, ...]  # of each source by itself
+    worst: bool  # of the parts, instead of their mean
     steps: int
     sampler: Sampler
     sigma_max: float
     sigma_min: float
     sigma_floor: float  # 0: none
     min_ratio: float
+    ratio_given: bool
     denoiser_error: float
+    max_iter: int
     schedule: Schedule | None  # fixed levels
+    grid: GridEnds | None  # the timesteps that levels are chosen from
+    recordings: tuple[str, ...]  # checksums of the sources that are recordings
 
     @property
     def designs_coefficients(self) -> bool:
         """Whether the solver is designed too."""
         return needs_coefficients(self.sampler)
+
+    def errors(self, sampler: Sampler) -> Errors:
+        """What is minimised, with this sampler."""
+        return Errors(self.parts if self.worst else (self.modes,), sampler, self.denoiser_error)
 
 
 def needs_coefficients(sampler: Any) -> bool:
@@ -72,54 +107,33 @@ def on_modes(source: Any, sampler: Any) -> bool:
     return any(has_modes(one) for one in many) or needs_coefficients(sampler)
 
 
-def design_on_modes(
-    source: Any,
-    steps: Any,
-    options: Options,
-    *,
-    schedule: Any = None,
-    init: Any = None,
-    refused: dict[str, bool],
-) -> Design:
-    """What `specsched.design` returns for a source of modes, or for a multistep solver without coefficients.
+@dataclass(frozen=True)
+class Asked:
+    """What `design` was asked for besides source, steps and options."""
 
-    `refused`: options that have no meaning here, and whether they were given.
-    """
-    problem = make_modes_problem(source, steps, options, schedule, refused)
-    rivals = _rivals(problem)
-    starts = [rival.sigmas for rival in rivals.values()]
-    if init is not None:
-        starts.append(_initial(init, problem))
-    rows = np.array(starts).reshape(len(starts), problem.steps + 1)
-    found = _core.modes_design(
-        problem.modes._core,
-        problem.sampler.core,
-        problem.steps,
-        problem.sigma_max,
-        problem.sigma_min,
-        problem.sigma_floor,
-        problem.min_ratio,
-        problem.denoiser_error,
-        COEFFICIENT_LIMIT,
-        np.zeros(0) if problem.schedule is None else problem.schedule.sigmas,
-        rows,
-        MOST_ITERATIONS if options.max_iter is None else min(MOST_ITERATIONS, options.max_iter),
-        1e-7,
-        SEARCHES,
-    )
-    made = [one.hash for one in _as_list(source) if hasattr(one, "hash")]
-    return remembered(_present(problem, options, found, rivals), **({"recordings": made} if made else {}))
+    combine: Any = "mean"
+    alphas_cumprod: Any = None
+    schedule: Any = None
+
+    @classmethod
+    def of(cls, method: Any, combine: Any, alphas_cumprod: Any, robust: Any, schedule: Any = None) -> Asked:
+        """From the arguments of `design`; raises for those that have no meaning on modes."""
+        for name, given in {"robust": bool(robust), "method": method != "newton"}.items():
+            if given:
+                raise ValueError(
+                    f"{name} is not available for designs on modes (recordings, coefficients of Multistep)"
+                )
+        return cls(combine, alphas_cumprod, schedule)
 
 
-def make_modes_problem(
-    source: Any, steps: Any, options: Options, schedule: Any, refused: dict[str, bool]
-) -> ModesProblem:
+def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) -> ModesProblem:
     """The problem, checked."""
-    for name, given in refused.items():
-        if given:
-            raise ValueError(
-                f"{name} is not available for designs on modes (recordings, coefficients of Multistep)"
-            )
+    schedule, alphas_cumprod = asked.schedule, asked.alphas_cumprod
+    if schedule is not None and alphas_cumprod is not None:
+        raise ValueError(
+            "schedule= fixes the levels, and alphas_cumprod asks for others: pass one of the two"
+        )
+    worst = checks.lookup("combine", asked.combine, {"mean": False, "worst": True})
     only_distances(loss=options.loss, target=options.target)
     levels = None if schedule is None else as_schedule(schedule)
     count = checks.integer("steps", steps, minimum=1, maximum=1000)
@@ -128,6 +142,10 @@ def make_modes_problem(
     solver = _lowered(as_sampler(options.sampler), count)
     sources = _as_list(source)
     options = _ends_of_sources(sources, options, levels)
+    grid = None if alphas_cumprod is None else GridEnds(alphas_cumprod, options)
+    if grid is not None:
+        options = grid.options
+        grid.check_room(count)
     high, low, floor = ends_of(options)
     ratio = least_ratio_for(options.min_ratio, solver, count, high, low or floor)
     if levels is None:
@@ -135,18 +153,26 @@ def make_modes_problem(
     parts = tuple(_modes(one, high, options) for one in sources)
     for part in parts:
         if not np.isclose(part.sigma_max, high, rtol=1e-6):
-            raise ValueError(f"sigma_max is {high:g}, the modes start at {part.sigma_max:g}")
+            raise ValueError(
+                f"sigma_max is {high:.9g}, the modes start at {part.sigma_max:.9g}: make them (or record) from "
+                f"sigma_max={high!r}"
+            )
     return ModesProblem(
         modes=parts[0] if len(parts) == 1 else Modes.merged(parts),
         parts=parts,
+        worst=worst and len(parts) > 1,
         steps=count,
         sampler=solver,
         sigma_max=high,
         sigma_min=low,
         sigma_floor=floor,
         min_ratio=ratio,
-        denoiser_error=_error(options.denoiser_error, solver, any(map(has_modes, sources))),
+        ratio_given=options.min_ratio is not None,
+        denoiser_error=error_for(options.denoiser_error, solver, any(map(has_modes, sources))),
+        max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
         schedule=levels,
+        grid=grid,
+        recordings=tuple(one.hash for one in sources if hasattr(one, "hash")),
     )
 
 
@@ -167,7 +193,8 @@ def _check_room(ratio: float, count: int, high: float, low: float, floor: float)
         )
 
 
-def _error(given: Any, solver: Sampler, recorded: bool) -> float:
+def error_for(given: Any, solver: Sampler, recorded: bool) -> float:
+    """Error of predictions to allow for: what was asked for, or the default of the source and the solver."""
     if given is not None:
         return checks.real("denoiser_error", given, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
     if not solver.multistep:
@@ -190,11 +217,7 @@ def _lowered(solver: Sampler, steps: int) -> Sampler:
         return Multistep(order=steps)
     if isinstance(solver, Multistep) and not solver.designed and solver.order > 4:
         raise ValueError(f"coefficients are designed for orders up to 4, got {solver.order}")
-    if not solver.deterministic:
-        raise ValueError(
-            f"designs on modes follow single trajectories, and sampler {solver.name!r} adds noise: set its eta and "
-            "s_churn to 0, or design for a spectrum"
-        )
+    only_deterministic(solver)
     return solver
 
 
@@ -223,62 +246,3 @@ def _modes(source: Any, sigma_max: float, options: Options) -> Modes:
         return modes_of(source)
     (spectrum,) = as_spectra(source)
     return Modes.gaussian(compressed(spectrum), sigma_max, process=options.process, start=options.start)
-
-
-def _rivals(problem: ModesProblem) -> dict[str, Schedule]:
-    """The heuristics with the ends of the problem, or the fixed levels."""
-    if problem.schedule is not None:
-        return {problem.schedule.name or "schedule": problem.schedule}
-    return dict(
-        baselines.all_schedules(
-            problem.steps,
-            sigma_max=problem.sigma_max,
-            sigma_min=problem.sigma_min,
-            sigma_floor=problem.sigma_floor or None,
-        )
-    )
-
-
-def _initial(init: Any, problem: ModesProblem) -> Any:
-    levels = as_schedule(init).sigmas
-    ends = (problem.sigma_max, problem.sigma_min)
-    if levels.size != problem.steps + 1 or not np.allclose(levels[[0, -1]], ends, rtol=1e-9, atol=0.0):
-        raise ValueError(
-            f"init must have {problem.steps} steps from {ends[0]:g} to {ends[1]:g}, got {levels.size - 1} from "
-            f"{levels[0]:g} to {levels[-1]:g}"
-        )
-    return levels
-
-
-def _fixed(problem: ModesProblem) -> Sampler:
-    """The solver that heuristics are judged with: DPM-Solver++(2M) beside a designed one."""
-    return as_sampler("dpmpp_2m") if problem.designs_coefficients else problem.sampler
-
-
-def _present(problem: ModesProblem, options: Options, found: Any, rivals: dict[str, Schedule]) -> Design:
-    solver = problem.sampler
-    if problem.designs_coefficients:
-        solver = Multistep(order=int(solver.options["order"]), coefficients=found["coefficients"])
-    schedule = problem.schedule or Schedule(found["sigmas"], name=f"designed for {solver.name}")
-    loss = problem.modes.errors(schedule, solver)[0]
-    judge = _fixed(problem)
-    return Design(
-        schedule=schedule,
-        loss=loss,
-        losses=tuple(part.errors(schedule, solver)[0] for part in problem.parts),
-        baselines={name: problem.modes.errors(rival, judge)[0] for name, rival in rivals.items()},
-        baseline_schedules=rivals,
-        success=found["slope"] <= CONVERGED,
-        message=f"best of {SEARCHES} searches, from {found['origin']}",
-        nit=found["iterations"],
-        nfev=found["evaluations"],
-        kkt_error=found["slope"],
-        sampler=solver,
-        process=problem.modes.process,
-        loss_name="w2",
-        method="least squares on modes",
-        sigma_floor=problem.sigma_floor or None,
-        denoiser_error=problem.denoiser_error,
-        target=options.target,
-        start=options.start,
-    )

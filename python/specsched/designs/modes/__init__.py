@@ -1,0 +1,1 @@
+"""Designs on affine modes: recorded networks, guidance, and the coefficients of a designed solver."""

@@ -1,0 +1,172 @@
+"""Recordings wherever a spectrum stands: timesteps, paths, scans, tuned families, the worst of several, refusals."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import specsched as ss
+from specsched.samplers import Multistep
+
+GRID = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
+SIGMAS = np.sqrt((1 - GRID) / GRID)
+HIGH, LOW = float(SIGMAS[-1]), float(SIGMAS[0])
+
+
+def record(scale: float) -> ss.Recording:
+    """Of a pair of Gaussians under guidance."""
+    denoiser = ss.models.gaussian(
+        [2.0, 0.5, 0.1, 0.02], unconditional=[3.0, 1.0, 0.2, 0.05], guidance_scale=scale
+    )
+    noise = np.random.default_rng(0).standard_normal((8, 4))
+    return ss.record(denoiser, noise, sigma_max=HIGH, sigma_floor=LOW, levels=40)
+
+
+@pytest.fixture(scope="module")
+def recording() -> ss.Recording:
+    return record(1.0)
+
+
+@pytest.fixture(scope="module")
+def guided() -> list[ss.Recording]:
+    return [record(scale) for scale in (1.0, 3.0, 7.5)]
+
+
+def loss_of(recording: ss.Recording, design: Any) -> float:
+    return float(
+        np.hypot(
+            *recording.modes().errors(design.schedule, design.sampler, getattr(design, "denoiser_error", 0.0))
+        )
+    )
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun"])
+def test_timesteps_of_a_model(recording: ss.Recording, sampler: str) -> None:
+    found = ss.design(recording, 4, sampler=sampler, alphas_cumprod=GRID)
+    assert found.timesteps is not None
+    assert found.timesteps[0] == 999
+    np.testing.assert_array_equal(found.schedule.sigmas, [*SIGMAS[found.timesteps], 0.0])
+    assert found.grid_loss_ratio is not None
+    assert found.grid_loss_ratio < 1.02
+    best = loss_of(recording, found)
+    for k in (1, 2, 3):  # no neighbouring timestep is better
+        for move in (-1, 1):
+            steps = found.timesteps.copy()
+            steps[k] += move
+            moved = ss.Schedule([*SIGMAS[steps], 0.0])
+            error = np.hypot(*recording.modes().errors(moved, sampler, found.denoiser_error))
+            assert error >= best * (1 - 1e-9)
+    assert best <= min(
+        np.hypot(*recording.modes().errors(rival, sampler, found.denoiser_error))
+        for rival in found.baseline_schedules.values()
+    ) * (1 + 1e-9)
+
+
+def test_designed_solver_on_timesteps(recording: ss.Recording) -> None:
+    found = ss.design(recording, 5, sampler=Multistep(order=2), alphas_cumprod=GRID)
+    assert found.timesteps is not None
+    plain = ss.design(recording, 5, sampler="dpmpp_2m", alphas_cumprod=GRID)
+    assert loss_of(recording, found) <= loss_of(recording, plain) * (1 + 1e-9)
+
+
+def test_a_grid_that_does_not_begin_where_the_recording_does(recording: ss.Recording) -> None:
+    with pytest.raises(ValueError, match="is not a level of alphas_cumprod"):
+        ss.design(recording, 4, alphas_cumprod=GRID[:900])
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", Multistep(order=2)])
+def test_paths_are_no_worse_than_designs_one_by_one(recording: ss.Recording, sampler: Any) -> None:
+    path = ss.design_path(recording, [6, 3, 4], sampler=sampler)
+    assert list(path) == [6, 3, 4]
+    for count, found in path.items():
+        alone = ss.design(recording, count, sampler=sampler)
+        assert loss_of(recording, found) <= loss_of(recording, alone) * (1 + 1e-9)
+
+
+def test_scans_take_recordings(recording: ss.Recording, guided: list[ss.Recording]) -> None:
+    found = ss.scan(recording, [3, 4], sampler="dpmpp_2m", threads=1)
+    assert found.loss[0] == ss.design(recording, 3, sampler="dpmpp_2m").loss
+    named = ss.scan({"plain": guided[0], "all": guided}, 3, sampler=["ddim", "dpmpp_2m"], threads=1)
+    assert not named.failed
+    assert named.problems[2]["spectrum"] == "all"
+
+
+def test_best_member_of_a_family(recording: ss.Recording) -> None:
+    member = ss.best_member(recording, 5, family="edm", sampler="dpmpp_2m")
+    untuned = ss.baselines.edm(5, sigma_max=HIGH, sigma_floor=LOW)
+    assert member.loss <= ss.evaluate(recording, untuned, sampler="dpmpp_2m")
+    assert member.schedule[0] == pytest.approx(HIGH)
+    assert member.loss == pytest.approx(ss.evaluate(recording, member.schedule, sampler="dpmpp_2m"))
+    assert ss.design(recording, 5, sampler="dpmpp_2m", denoiser_error=0.0).loss <= member.loss * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpmpp_2m", Multistep(order=2)])
+def test_worst_case_over_a_range_of_guidance(guided: list[ss.Recording], sampler: Any) -> None:
+    mean = ss.design(guided, 5, sampler=sampler)
+    worst = ss.design(guided, 5, sampler=sampler, combine="worst")
+    each = [loss_of(one, worst) for one in guided]
+    assert max(each) <= max(loss_of(one, mean) for one in guided)
+    assert mean.loss == pytest.approx(np.sqrt(np.mean(np.square(mean.losses))))
+    assert worst.loss == max(worst.losses)
+    for one in guided:  # nor can it beat a design for the worst alone
+        alone = ss.design(one, 5, sampler=sampler)
+        assert max(each) >= loss_of(one, alone) * (1 - 1e-2)
+
+
+def test_worst_case_is_stationary(guided: list[ss.Recording]) -> None:
+    """No small move lowers the worst error by more than the rounds leave undone."""
+    found = ss.design(guided, 4, sampler="ddim", combine="worst", denoiser_error=0.0)
+    draw = np.random.default_rng(1)
+    for _ in range(60):
+        levels = found.schedule.sigmas.copy()
+        levels[1:-1] = np.maximum(levels[1:-1] * np.exp(draw.normal(0.0, 0.02, 3)), LOW)
+        assert max(ss.evaluate(one, levels) for one in guided) > found.loss * (1 - 2e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampler": "ddpm"}, "'ddpm' adds noise: .* pass the spectrum instead .recording.spectrum."),
+        ({"robust": True}, "robust is not available"),
+        ({"method": "slsqp"}, "method is not available"),
+        ({"combine": "best"}, "combine"),
+        ({"loss": "kl"}, "loss='kl' is not available"),
+        ({"schedule": [HIGH, 1.0, 0.0], "alphas_cumprod": GRID}, "pass one of the two"),
+    ],
+)
+def test_what_designs_on_recordings_refuse(
+    recording: ss.Recording, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ss.design(recording, 2, **options)
+
+
+def test_recordings_travel_and_show_themselves(recording: ss.Recording) -> None:
+    again = pickle.loads(pickle.dumps(recording))
+    schedule = ss.baselines.edm(4, sigma_max=HIGH, sigma_floor=LOW)
+    assert again.predict(schedule, sampler="ddim") == recording.predict(schedule, sampler="ddim")
+    shown = recording._repr_html_()
+    assert shown.count("<tr>") == 1 + len(recording.names)
+    assert "<th>gain</th>" in ss.transfer([1.0, 2.0], [10.0, 1.0, 0.0])._repr_html_()
+
+
+def test_pictures(recording: ss.Recording) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
+    from specsched.plot import plot_design, plot_spectrum
+
+    left, right = recording.plot().axes[:2]
+    assert len(left.lines) == 2 * len(recording.names)
+    assert len(right.lines) == len(recording.names)
+    design = ss.design(recording, 4, sampler="dpmpp_2m")
+    assert "designed" in plot_design(design, recording).subfigs[0].axes[0].get_legend_handles_labels()[1][0]
+    assert plot_spectrum({"recorded": recording}).axes[0].lines
+    noise = np.random.default_rng(2).standard_normal((4, 4))
+    tried = {"designed": design, "edm": ss.baselines.edm(4, sigma_max=HIGH, sigma_floor=LOW)}
+    trial = ss.trial(
+        tried, ss.models.gaussian([2.0, 0.5, 0.1, 0.02]), noise, sampler="dpmpp_2m", sigma_floor=LOW, levels=40
+    )
+    labels = [text.get_text() for text in trial.plot().axes[0].get_yticklabels()]
+    assert labels[0].startswith(trial.best)
