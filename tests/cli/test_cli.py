@@ -353,9 +353,9 @@ def test_without_the_extra(missing: str) -> None:
 
 def test_the_documented_commands_exist() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
-    block = page.partition("```sh\n")[2].partition("```")[0]
-    commands = [line.split() for line in block.replace("\\\n", " ").splitlines()]
-    assert len(commands) == 10
+    blocks = "".join(part.partition("```")[0] for part in page.split("```sh\n")[1:])
+    commands = [line.split() for line in blocks.replace("\\\n", " ").splitlines()]
+    assert len(commands) == 13
     for words in commands:
         known = good(words[1], "--help", columns=200)
         for word in words[2:]:
@@ -365,7 +365,7 @@ def test_the_documented_commands_exist() -> None:
 def test_the_documented_python_runs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
-    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    exec(page.partition("## In Python")[2].partition("```python\n")[2].partition("```")[0], names)
     assert len(names["figure"].axes) == 3
     assert len(names["levels"].axes[0].lines) == 3
     assert names["errors"].axes

@@ -116,7 +116,7 @@ def test_steps_of_one_and_two() -> None:
         ({"target": "data"}, "exact solution"),
         ({"sampler": Multistep(order=7)}, "orders up to 4"),
         ({"sigma_max": 20.0}, "modes start at"),
-        ({"alphas_cumprod": np.linspace(0.99, 0.01, 50)}, "alphas_cumprod is not available"),
+        ({"alphas_cumprod": np.linspace(0.99, 0.01, 50)}, "is not a level of alphas_cumprod"),
         ({"schedule": [14.61, 1.0, 0.0]}, "steps"),
     ],
 )

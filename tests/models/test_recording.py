@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -151,16 +150,6 @@ def test_recordings_of_other_starts_add_up() -> None:
     )
     with pytest.raises(ValueError, match="different sigma_max do not add up"):
         _ = first + replace(second, sigma_max=20.0)
-
-
-@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
-def test_executors_change_nothing(kind: Any) -> None:
-    options: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW, "batch_size": 4, "levels": 40}
-    alone = ss.record(Mixture(), noise(16), **options)
-    with kind(2) as executor:
-        spread = ss.record(Mixture(), noise(16), executor=executor, **options)
-    assert spread.hash == alone.hash
-    assert spread.calls == alone.calls
 
 
 def test_progress_and_interruption() -> None:

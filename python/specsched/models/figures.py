@@ -1,4 +1,4 @@
-"""Pictures of recordings and trials."""
+"""Pictures of a `Recording` and of a `Trial`, which call these functions (so that neither is imported here)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from ..plot._style import BLACK, GRAY, VERMILION, legend, new_figure, tidy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .recordings.recording import Recording
-    from .trial import Trial
-
 _SHOWN_LEVELS = 200
 _LEAST_NAME = 0.22  # inches of height for each schedule
 
 
-def figure_of_trial(trial: Trial) -> Figure:
+def figure_of_trial(trial: Any) -> Figure:
     """Errors of all schedules, the best on top, with two standard errors and what the recording predicted."""
     order = np.argsort(trial.errors, kind="stable")
     names = [f"{trial.names[k]} ({trial.samplers[k].name}, {trial.evaluations[k]} calls)" for k in order]
@@ -48,7 +45,7 @@ def figure_of_trial(trial: Trial) -> Figure:
     return figure
 
 
-def figure_of_recording(recording: Recording) -> Figure:
+def figure_of_recording(recording: Any) -> Figure:
     """Over the levels, a line a band: the denoiser's slope; its roughness as a share of the posterior's spread."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
