@@ -23,6 +23,14 @@ PYTHON_SOURCES = [
 ]
 
 
+CPP_SOURCES = [
+    str(path)
+    for folder in ("cpp", "tests/cpp", "bench")
+    for path in sorted(Path(folder).rglob("*"))
+    if path.suffix in (".cpp", ".hpp", ".inl")
+]
+
+
 def _extra(name: str) -> list[str]:
     """What an extra of pyproject.toml asks for, without building the package."""
     project = nox.project.load_toml("pyproject.toml")["project"]
@@ -64,6 +72,7 @@ def lint(session: nox.Session) -> None:
     session.install(".", *_extra("lint"))
     session.run("ruff", "check", *PYTHON_SOURCES)
     session.run("ruff", "format", "--check", *PYTHON_SOURCES)
+    session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
     session.run("mypy", "--strict", "-p", "specsched")
     session.run("python", "-m", "mypy.stubtest", "specsched._core", "--mypy-config-file", "pyproject.toml")
 

@@ -45,8 +45,9 @@ double measure(const Operation& operation) {
         a = operation(a), b = operation(b), c = operation(c), d = operation(d);
         e = operation(e), f = operation(f), g = operation(g), h = operation(h);
         i = operation(i), j = operation(j), k = operation(k), l = operation(l);
-        asm volatile("" : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h), "+x"(i), "+x"(j),
-                     "+x"(k), "+x"(l));
+        asm volatile(""
+                     : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h), "+x"(i), "+x"(j),
+                       "+x"(k), "+x"(l));
     });
 }
 
@@ -67,7 +68,8 @@ int main() {
     const double add = measure([=](Register x) { return x + offset; });
     const double both = measure([=](Register x) { return x * factor + offset; });
     const double divide = measure([=](Register x) { return factor / x; });
-    std::printf("%d doubles a register, ns per double: multiply %.4f, add %.4f, multiply and add %.4f, divide %.4f, "
-                "store %.4f\n",
-                REGISTER_DOUBLES, multiply, add, both, divide, measure_stores());
+    std::printf(
+        "%d doubles a register, ns per double: multiply %.4f, add %.4f, multiply and add %.4f, divide %.4f, "
+        "store %.4f\n",
+        REGISTER_DOUBLES, multiply, add, both, divide, measure_stores());
 }

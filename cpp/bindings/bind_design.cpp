@@ -257,11 +257,11 @@ void bind_design(py::module_& m) {
     const DesignSettings settings;
     py::class_<BoundProblem>(m, "DesignProblem")
         .def(py::init(&make_problem), py::kw_only(), py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
-             py::arg("mean_power").noconvert(), py::arg("sampler"), py::arg("criterion"),
-             py::arg("steps"), py::arg("sigma_max"), py::arg("sigma_min") = 0.0,
-             py::arg("sigma_floor") = settings.sigma_floor, py::arg("min_ratio") = settings.min_ratio,
-             py::arg("required_ratio") = settings.required_ratio, py::arg("tol") = settings.newton.tolerance,
-             py::arg("max_iter") = settings.newton.max_iterations, py::arg("threads") = settings.threads)
+             py::arg("mean_power").noconvert(), py::arg("sampler"), py::arg("criterion"), py::arg("steps"),
+             py::arg("sigma_max"), py::arg("sigma_min") = 0.0, py::arg("sigma_floor") = settings.sigma_floor,
+             py::arg("min_ratio") = settings.min_ratio, py::arg("required_ratio") = settings.required_ratio,
+             py::arg("tol") = settings.newton.tolerance, py::arg("max_iter") = settings.newton.max_iterations,
+             py::arg("threads") = settings.threads)
         .def("loss", &loss, py::arg("sigmas").noconvert())
         .def("losses", &losses, py::arg("schedules").noconvert())
         .def("reported_losses", &reported_losses, py::arg("schedules").noconvert())

@@ -40,8 +40,8 @@ double ends_cost(const Array& eigenvalues, const Array& weights, const Array& me
     return reported_loss(criterion.loss, limit_loss_sum(sampler, spectrum, sigma_first, sigma_last, criterion));
 }
 
-py::tuple transfer_moments(const Array& eigenvalues, const Array& weights, const Array& mean_power,
-                           const Array& sigmas, const Sampler& sampler, const Criterion& criterion, int threads) {
+py::tuple transfer_moments(const Array& eigenvalues, const Array& weights, const Array& mean_power, const Array& sigmas,
+                           const Sampler& sampler, const Criterion& criterion, int threads) {
     const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
     const LevelsView levels = levels_view(sigmas);
     Array gain = new_array(spectrum.size), variance = new_array(spectrum.size);

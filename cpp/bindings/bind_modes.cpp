@@ -70,16 +70,17 @@ Modes guided(const Array& cond, const Array& uncond, double scale, const Array& 
              const std::vector<int>& pair, const Array& mean_cond, const Array& mean_uncond, double first) {
     const py::ssize_t n = cond.shape(0), means = mean_cond.shape(0);
     return {{std::make_shared<modes::Guided>(
-                vector_of(cond, "cond"), vector_of(uncond, "uncond", n), scale, vector_of(multiplicity, "multiplicity", n),
-                vector_of(weight, "weight", n + means),
+                vector_of(cond, "cond"), vector_of(uncond, "uncond", n), scale,
+                vector_of(multiplicity, "multiplicity", n), vector_of(weight, "weight", n + means),
                 modes::Guided::Means{indices_of(pair, means, n, "pair"), vector_of(mean_cond, "mean_cond", means),
                                      vector_of(mean_uncond, "mean_uncond", means)},
                 first)},
             {1.0}};
 }
 
-Modes recorded(double lowest, double highest, const Matrix& prediction, const std::vector<int>& band, const Array& weight,
-               const Matrix& slope, const Matrix& roughness, const Array& variance, const Array& dimension) {
+Modes recorded(double lowest, double highest, const Matrix& prediction, const std::vector<int>& band,
+               const Array& weight, const Matrix& slope, const Matrix& roughness, const Array& variance,
+               const Array& dimension) {
     const py::ssize_t n = weight.shape(0), bands = variance.shape(0);
     modes::Recorded::Bands of{matrix_of(slope, "slope", bands), matrix_of(roughness, "roughness", bands),
                               vector_of(variance, "variance"), vector_of(dimension, "dimension", bands)};
@@ -118,9 +119,7 @@ Program program_of(const Sampler& sampler, const std::vector<double>& sigmas, De
                   table ? Parameters::table : Parameters::none);
 }
 
-int back_of(const Sampler& sampler) {
-    return std::min(static_cast<int>(sampler.spec.order) - 1, table_slots);
-}
+int back_of(const Sampler& sampler) { return std::min(static_cast<int>(sampler.spec.order) - 1, table_slots); }
 
 // Sums of squared errors at the last level: of the solver, and of the errors of predictions.
 py::tuple modes_sums(const Modes& set, const Sampler& sampler, const Array& sigmas, double eta) {
@@ -202,11 +201,11 @@ py::dict as_dict(const modes::Found& found) {
     return out;
 }
 
-py::dict modes_design(const Modes& set, const Sampler& sampler, int steps, double sigma_max, double sigma_min, double floor,
-                      double least_ratio, double eta, double coefficient_limit, const Array& schedule, const Matrix& starts,
-                      int max_iterations, double tolerance, int most_starts) {
-    modes::Problem problem{*set.source,      sampler.spec, {sigma_max, sigma_min, floor, least_ratio}, steps, eta,
-                           coefficient_limit, {}};
+py::dict modes_design(const Modes& set, const Sampler& sampler, int steps, double sigma_max, double sigma_min,
+                      double floor, double least_ratio, double eta, double coefficient_limit, const Array& schedule,
+                      const Matrix& starts, int max_iterations, double tolerance, int most_starts) {
+    modes::Problem problem{
+        *set.source, sampler.spec, {sigma_max, sigma_min, floor, least_ratio}, steps, eta, coefficient_limit, {}};
     if (schedule.shape(0) > 0) problem.schedule = levels_of(schedule);
     if (starts.ndim() != 2 || (starts.shape(0) > 0 && starts.shape(1) != steps + 1))
         throw std::invalid_argument("starts must have steps + 1 columns");
@@ -237,10 +236,13 @@ void bind_modes(py::module_& m) {
         .def_property_readonly("size", [](const Modes& s) { return s.source->size(); })
         .def_property_readonly("channels", [](const Modes& s) { return s.source->channels(); })
         .def("answer", &answer, py::arg("level"), py::arg("eta"))
-        .def("solution", [](const Modes& s, double level) { return array_of(s.source->solution(level).matrix()); },
-             py::arg("level"))
-        .def("flow", [](const Modes& s, double level, double last) { return array_of(s.source->flow(level, last).matrix()); },
-             py::arg("level"), py::arg("last"));
+        .def(
+            "solution", [](const Modes& s, double level) { return array_of(s.source->solution(level).matrix()); },
+            py::arg("level"))
+        .def(
+            "flow",
+            [](const Modes& s, double level, double last) { return array_of(s.source->flow(level, last).matrix()); },
+            py::arg("level"), py::arg("last"));
     const auto run_arguments = [&](const char* name, auto function) {
         m.def(name, function, py::arg("modes"), py::arg("sampler"), py::arg("sigmas").noconvert(), py::arg("eta"));
     };
@@ -253,8 +255,8 @@ void bind_modes(py::module_& m) {
     m.def("solver_table", &solver_table, py::arg("sampler"), py::arg("sigmas").noconvert());
     m.def("modes_design", &modes_design, py::arg("modes"), py::arg("sampler"), py::arg("steps"), py::arg("sigma_max"),
           py::arg("sigma_min"), py::arg("floor"), py::arg("least_ratio"), py::arg("eta"), py::arg("coefficient_limit"),
-          py::arg("schedule").noconvert(), py::arg("starts").noconvert(), py::arg("max_iterations"), py::arg("tolerance"),
-          py::arg("most_starts"));
+          py::arg("schedule").noconvert(), py::arg("starts").noconvert(), py::arg("max_iterations"),
+          py::arg("tolerance"), py::arg("most_starts"));
 }
 
 }  // namespace specsched::bindings

@@ -54,10 +54,7 @@ void bind_losses(py::module_& m) {
 }  // namespace
 
 void bind_names(py::module_& m) {
-    py::enum_<Process>(m, "Process")
-        .value("vp", Process::vp)
-        .value("ve", Process::ve)
-        .value("flow", Process::flow);
+    py::enum_<Process>(m, "Process").value("vp", Process::vp).value("ve", Process::ve).value("flow", Process::flow);
     bind_losses(m);
     py::enum_<Target>(m, "Target").value("data", Target::data).value("limit", Target::limit);
     py::enum_<Start>(m, "Start").value("prior", Start::prior).value("data", Start::data);
@@ -75,7 +72,9 @@ void bind_names(py::module_& m) {
     m.attr("LARGEST_LEVEL") = largest_level;
     m.attr("LARGEST_ENTRY") = largest_entry;
     m.def("signal_scale", [](Process p, double r) { return signal_scale(p, r); }, py::arg("process"), py::arg("sigma"));
-    m.def("start_variance", [](Process p, double r) { return start_variance(p, r); }, py::arg("process"), py::arg("sigma"));
+    m.def(
+        "start_variance", [](Process p, double r) { return start_variance(p, r); }, py::arg("process"),
+        py::arg("sigma"));
     py::class_<Sampler>(m, "Sampler")
         .def(py::init(&make_sampler), py::arg("name"), py::arg("options"), py::arg("error"))
         .def_readonly("dense", &Sampler::dense)
@@ -84,15 +83,16 @@ void bind_names(py::module_& m) {
         .def("with_eta_steps", &with_eta_steps, py::arg("eta").noconvert())
         .def("without_corrector", &without_corrector, py::arg("steps"))
         .def("with_table", &with_table, py::arg("coefficients").noconvert(), py::arg("model_times").noconvert())
-        .def("function_evaluations",
-             [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
-                 return function_evaluations(s.spec, steps, last_is_zero);
-             },
-             py::arg("steps"), py::arg("last_is_zero"))
+        .def(
+            "function_evaluations",
+            [](const Sampler& s, std::ptrdiff_t steps, bool last_is_zero) {
+                return function_evaluations(s.spec, steps, last_is_zero);
+            },
+            py::arg("steps"), py::arg("last_is_zero"))
         .def("check_limit", [](const Sampler& s) { return check_limit(s.spec); })
-        .def("check",
-             [](const Sampler& s, const Array& sigmas) { return check(s.spec, levels_view(sigmas)); },
-             py::arg("sigmas").noconvert());
+        .def(
+            "check", [](const Sampler& s, const Array& sigmas) { return check(s.spec, levels_view(sigmas)); },
+            py::arg("sigmas").noconvert());
     m.def("solver_list", [] {
         py::list rows;
         for (const SolverInfo& info : solver_list()) {

@@ -84,19 +84,37 @@ Dual<B, N> operator-(const Dual<B, N>& x) {
 }
 // Mixed forms with the base type, so that constants stay cheap.
 template <class B, int N>
-Dual<B, N> operator+(const Dual<B, N>& x, const B& c) { Dual<B, N> z = x; z.value = z.value + c; return z; }
+Dual<B, N> operator+(const Dual<B, N>& x, const B& c) {
+    Dual<B, N> z = x;
+    z.value = z.value + c;
+    return z;
+}
 template <class B, int N>
-Dual<B, N> operator+(const B& c, const Dual<B, N>& x) { return x + c; }
+Dual<B, N> operator+(const B& c, const Dual<B, N>& x) {
+    return x + c;
+}
 template <class B, int N>
-Dual<B, N> operator-(const Dual<B, N>& x, const B& c) { Dual<B, N> z = x; z.value = z.value - c; return z; }
+Dual<B, N> operator-(const Dual<B, N>& x, const B& c) {
+    Dual<B, N> z = x;
+    z.value = z.value - c;
+    return z;
+}
 template <class B, int N>
-Dual<B, N> operator-(const B& c, const Dual<B, N>& x) { return chain(x, c - x.value, B(-1.0)); }
+Dual<B, N> operator-(const B& c, const Dual<B, N>& x) {
+    return chain(x, c - x.value, B(-1.0));
+}
 template <class B, int N>
-Dual<B, N> operator*(const Dual<B, N>& x, const B& c) { return chain(x, x.value * c, c); }
+Dual<B, N> operator*(const Dual<B, N>& x, const B& c) {
+    return chain(x, x.value * c, c);
+}
 template <class B, int N>
-Dual<B, N> operator*(const B& c, const Dual<B, N>& x) { return x * c; }
+Dual<B, N> operator*(const B& c, const Dual<B, N>& x) {
+    return x * c;
+}
 template <class B, int N>
-Dual<B, N> operator/(const Dual<B, N>& x, const B& c) { return x * (B(1.0) / c); }
+Dual<B, N> operator/(const Dual<B, N>& x, const B& c) {
+    return x * (B(1.0) / c);
+}
 
 template <class B, int N>
 Dual<B, N> sqrt(const Dual<B, N>& x) {

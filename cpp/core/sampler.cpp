@@ -8,9 +8,7 @@ namespace specsched {
 namespace {
 
 // Whether the options leave a solver at what a kernel computes.
-bool is_plain(const SolverSpec& spec) {
-    return spec.s_churn == 0.0 && spec.s_noise == 1.0 && spec.eta_steps.empty();
-}
+bool is_plain(const SolverSpec& spec) { return spec.s_churn == 0.0 && spec.s_noise == 1.0 && spec.eta_steps.empty(); }
 
 void choose_kernel(Sampler& sampler) {
     const std::string& solver = solver_table()[static_cast<std::size_t>(sampler.spec.solver)].name;

@@ -133,8 +133,6 @@ inline Problem make_problem(std::size_t count, bool with_zero) {
     return p;
 }
 
-inline bool fits(const Case& c, const std::vector<double>& sigmas) {
-    return check(spec_of(c), view(sigmas)).empty();
-}
+inline bool fits(const Case& c, const std::vector<double>& sigmas) { return check(spec_of(c), view(sigmas)).empty(); }
 
 }  // namespace engine_cases

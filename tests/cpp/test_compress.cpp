@@ -62,7 +62,9 @@ std::vector<Data> spectra() {
         draw("rounding noise", d,
              [](int i) { return std::pow(10.0, i % 2 ? uniform(-36.0, -30.0) : uniform(-6.0, 2.0)); }),
         draw("with zeros", d, [](int i) { return i % 5 == 0 ? 0.0 : std::pow(10.0, uniform(-5.0, 1.0)); }),
-        draw("three values", d, [](int i) { return i == 0 ? 1e4 : i < 101 ? 1e-2 : 1e-8; }),
+        draw("three values", d, [](int i) { return i == 0    ? 1e4
+                                                   : i < 101 ? 1e-2
+                                                             : 1e-8; }),
         draw("few", 400, [](int) { return std::pow(10.0, uniform(-4.0, 1.0)); }),
     };
 }
@@ -228,7 +230,8 @@ void test_gauss_rule() {
     const compression::Measure rule = compression::gauss_rule(compression::lanczos(measure, 8), 8);
     for (int degree = 0; degree < 16; ++degree) {
         Number exact = 0, got = 0;
-        for (std::size_t i = 0; i < measure.size(); ++i) exact += measure.mass[i] * std::pow(Number(measure.x[i]), degree);
+        for (std::size_t i = 0; i < measure.size(); ++i)
+            exact += measure.mass[i] * std::pow(Number(measure.x[i]), degree);
         for (std::size_t i = 0; i < rule.size(); ++i) got += rule.mass[i] * std::pow(Number(rule.x[i]), degree);
         const std::string what = "moment " + std::to_string(degree);
         CHECK_CLOSE(static_cast<double>(got), static_cast<double>(exact), 1e-13, 1.0, what);

@@ -67,7 +67,8 @@ void test_threads() {
 }  // namespace
 
 int main() {
-    const auto folder = std::filesystem::temp_directory_path() / ("specsched-cores-" + std::to_string(std::random_device()()));
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("specsched-cores-" + std::to_string(std::random_device()()));
     root = folder.string();
     test_second_version();
     test_first_version();

@@ -156,8 +156,8 @@ void test_limit_hessians() {
     for (const Loss loss : {Loss::w2, Loss::kl, Loss::reverse_kl})
         for (const Start start : {Start::prior, Start::data})
             for (const double last : {0.0, 0.02}) {
-                const std::string name = ", limit, loss " + std::to_string(static_cast<int>(loss)) + ", last " +
-                                         std::to_string(last);
+                const std::string name =
+                    ", limit, loss " + std::to_string(static_cast<int>(loss)) + ", last " + std::to_string(last);
                 const auto against_limit = [&](const Data& data, const char* sampler, double error, std::ptrdiff_t n) {
                     DesignProblem problem = problem_of(data, sampler, loss, 80.0, last, n);
                     problem.sampler = make_sampler(sampler, {}, error);

@@ -145,7 +145,8 @@ void test_limits() {
         for (const Start start : {Start::prior, Start::data}) {
             const double sum =
                 engine_loss(p.view(), view(sigmas), spec, {Process::vp, Loss::w2, Target::limit, start}, 0.0, 1);
-            CHECK(std::sqrt(sum / power) < 1e-3, label(c, 20000, "limit, off by " + std::to_string(std::sqrt(sum / power))));
+            CHECK(std::sqrt(sum / power) < 1e-3,
+                  label(c, 20000, "limit, off by " + std::to_string(std::sqrt(sum / power))));
         }
     }
     SolverSpec churned = parse_solver("heun", {{"s_churn", 1.0}}), uneven = parse_solver("ddim", {});
@@ -165,7 +166,8 @@ std::string message(const Body& body) {
 }
 
 void test_names() {
-    CHECK(message([] { parse_solver("nope", {}); }).find("dpmpp_2m") != std::string::npos, "unknown solver lists names");
+    CHECK(message([] { parse_solver("nope", {}); }).find("dpmpp_2m") != std::string::npos,
+          "unknown solver lists names");
     CHECK(message([] { parse_solver("heun", {{"eta", 1.0}}); }).find("s_churn") != std::string::npos,
           "unknown option lists options");
     CHECK(message([] { parse_solver("lms", {{"order", 5.0}}); }).find("order") != std::string::npos, "order too high");

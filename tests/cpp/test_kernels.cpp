@@ -71,10 +71,12 @@ std::vector<Case> cases(const std::vector<std::ptrdiff_t>& steps) {
             for (const Loss loss : losses)
                 for (const std::ptrdiff_t count : steps)
                     for (const double last : {0.0, 0.01}) {
-                        const std::string name = "eta=" + std::to_string(eta) + " " + process_names[static_cast<int>(process)] +
-                                                 " " + loss_names[static_cast<int>(loss)] + " S=" +
-                                                 std::to_string(count) + " last=" + std::to_string(last);
-                        all.push_back({make_sampler("ddim", {{"eta", eta}}, 0.0), process, loss, levels(count, last), name});
+                        const std::string name = "eta=" + std::to_string(eta) + " " +
+                                                 process_names[static_cast<int>(process)] + " " +
+                                                 loss_names[static_cast<int>(loss)] + " S=" + std::to_string(count) +
+                                                 " last=" + std::to_string(last);
+                        all.push_back(
+                            {make_sampler("ddim", {{"eta", eta}}, 0.0), process, loss, levels(count, last), name});
                     }
     return all;
 }
@@ -134,8 +136,7 @@ void test_engine_agrees() {
         CHECK_CLOSE(dense.sum, engine.sum, 1e-12, 0.0, c.name + ": loss");
         const double scale = largest(engine.gradient);
         for (std::size_t k = 0; k < c.sigmas.size(); ++k)
-            CHECK_CLOSE(dense.gradient[k], engine.gradient[k], 1e-11, scale,
-                        c.name + ": slope " + std::to_string(k));
+            CHECK_CLOSE(dense.gradient[k], engine.gradient[k], 1e-11, scale, c.name + ": slope " + std::to_string(k));
     }
 }
 
@@ -144,7 +145,8 @@ void test_transfer_agrees() {
     std::vector<double> gain(41), variance(41), engine_gain(41), engine_variance(41);
     for (const Case& c : cases({1, 8, 40})) {
         transfer(c.sampler, data.view(), c.view(), {c.process, Loss::w2}, {gain.data(), variance.data()}, 1);
-        transfer(on_engine(c.sampler), data.view(), c.view(), {c.process, Loss::w2}, {engine_gain.data(), engine_variance.data()}, 1);
+        transfer(on_engine(c.sampler), data.view(), c.view(), {c.process, Loss::w2},
+                 {engine_gain.data(), engine_variance.data()}, 1);
         for (std::size_t i = 0; i < gain.size(); ++i) {
             CHECK_CLOSE(gain[i], engine_gain[i], 1e-12, 1e-3, c.name + ": gain " + std::to_string(i));
             CHECK_CLOSE(variance[i], engine_variance[i], 1e-12, 1e-3, c.name + ": variance " + std::to_string(i));
@@ -165,8 +167,8 @@ void test_gradient_is_that_of_the_loss() {
             Case up = c, down = c;
             up.sigmas[k] *= std::exp(step);
             down.sigmas[k] *= std::exp(-step);
-            const double slope = (evaluate(up, c.sampler, data, 1).sum - evaluate(down, c.sampler, data, 1).sum) /
-                                 (2.0 * step);
+            const double slope =
+                (evaluate(up, c.sampler, data, 1).sum - evaluate(down, c.sampler, data, 1).sum) / (2.0 * step);
             CHECK_CLOSE(at.gradient[k] * c.sigmas[k], slope, 1e-7, scale, c.name + ": slope " + std::to_string(k));
         }
     }

@@ -99,7 +99,8 @@ void test_plain_sums() {
         for (const std::ptrdiff_t steps : {20, 60}) {
             const std::vector<double> sigmas = levels(steps, 0.01);
             for (const Process process : processes)
-                compare(sampler, many, sigmas, {process, Loss::w2}, solver + ", process " + std::to_string(int(process)));
+                compare(sampler, many, sigmas, {process, Loss::w2},
+                        solver + ", process " + std::to_string(int(process)));
             for (const Loss loss : losses) {
                 compare(sampler, many, sigmas, {Process::vp, loss}, solver + ", loss " + std::to_string(int(loss)));
                 compare(sampler, sorted, sigmas, {Process::vp, loss}, solver + ", sorted");
@@ -162,8 +163,8 @@ void test_same_bits() {
                 for (const int threads : {1, 2, 3}) {
                     CHECK(select_kernels(name), name);
                     panel_loss(sampler, data.view(), view(sigmas), {Process::vp, loss}, got.data(), threads, again);
-                    CHECK(again == sum && got == want, std::string(solver) + ": " + name + " on " +
-                                                           std::to_string(threads) + " threads differs");
+                    CHECK(again == sum && got == want,
+                          std::string(solver) + ": " + name + " on " + std::to_string(threads) + " threads differs");
                 }
         }
     select_kernels(names.front());

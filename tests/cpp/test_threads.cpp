@@ -49,11 +49,11 @@ std::vector<double> evaluations(int threads) {
         for (const char* name : {"ddim", "ddpm", "heun", "dpmpp_2m", "dpmpp_sde", "unipc"}) {
             const Sampler sampler = make_sampler(name, {}, 0.0);
             std::vector<double> gradient(sigmas.size());
-            numbers.push_back(loss_sum(sampler, data.view(), {sigmas.data(), 21}, {Process::vp, Loss::w2},
-                                       gradient.data(), threads));
+            numbers.push_back(
+                loss_sum(sampler, data.view(), {sigmas.data(), 21}, {Process::vp, Loss::w2}, gradient.data(), threads));
             numbers.insert(numbers.end(), gradient.begin(), gradient.end());
-            numbers.push_back(plain_loss_sum(one_by_one(sampler), data.view(), {sigmas.data(), 21}, {Process::flow,
-                                             Loss::kl}, gradient.data(), threads));
+            numbers.push_back(plain_loss_sum(one_by_one(sampler), data.view(), {sigmas.data(), 21},
+                                             {Process::flow, Loss::kl}, gradient.data(), threads));
             numbers.insert(numbers.end(), gradient.begin(), gradient.end());
         }
     }

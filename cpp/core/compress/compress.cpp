@@ -37,8 +37,10 @@ CompressedSpectrum merge_duplicates(SpectrumView s) {
 }
 
 CompressedSpectrum unchanged(SpectrumView s) {
-    return {{s.eigenvalues, s.eigenvalues + s.size}, {s.weights, s.weights + s.size},
-            {s.mean_power, s.mean_power + s.size}, 0.0};
+    return {{s.eigenvalues, s.eigenvalues + s.size},
+            {s.weights, s.weights + s.size},
+            {s.mean_power, s.mean_power + s.size},
+            0.0};
 }
 
 SpectrumView view(const CompressedSpectrum& s) {

@@ -21,12 +21,12 @@ struct Jacobi {
 // Lanczos with full reorthogonalisation, no further than asked for: every coefficient costs more than the one before.
 // Stops early once the measure is exhausted.
 class Lanczos {
-public:
+  public:
     Lanczos(const Measure& measure, int max_nodes);
     const Jacobi& up_to(int nodes);
     int most() const { return static_cast<int>(basis_.cols()); }
 
-private:
+  private:
     void advance();
 
     Jacobi found_;

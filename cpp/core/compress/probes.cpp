@@ -104,8 +104,8 @@ Probes::Probes(double low, double high) {
     // Levels are square roots of eigenvalues; six octaves beyond the ends is where samplers begin.
     const double top = 0.5 * high + 6.0, bottom = 0.5 * low - 1.0, middle = 0.5 * (top + bottom);
     schedules_ = {
-        geometric(2, top, middle, true),  geometric(3, top, bottom, false), geometric(3, top, bottom, true),
-        geometric(6, top, bottom, false), geometric(10, top, bottom, true), geometric(10, top, middle, false),
+        geometric(2, top, middle, true),   geometric(3, top, bottom, false), geometric(3, top, bottom, true),
+        geometric(6, top, bottom, false),  geometric(10, top, bottom, true), geometric(10, top, middle, false),
         geometric(40, top, bottom, false),
     };
     // One DDPM step over many octaves is the hardest case: its variance vanishes at lambda = +-i r_0 r_S, half as far

@@ -16,13 +16,13 @@ struct ProbeSums {
 };
 
 class Probes {
-public:
+  public:
     // For eigenvalues in [2^low, 2^high].
     Probes(double low, double high);
 
     ProbeSums sums(const Measure& measure, Carried carried) const;
 
-private:
+  private:
     std::vector<std::vector<double>> schedules_;
 };
 

@@ -20,7 +20,7 @@ constexpr double safety = 3.0;  // random schedules err by up to this factor mor
 // Losses weigh small eigenvalues by their number (KL), large ones by their size (W2) and what lies between by something
 // in between: a rule for the measure times this balance keeps each of them accurate relative to its own sum.
 class Balance {
-public:
+  public:
     explicit Balance(const Measure& m) : top_(*std::max_element(m.x.begin(), m.x.end())) {
         double mass = 0.0, root = 0.0, linear = 0.0;
         for (std::size_t i = 0; i < m.size(); ++i) {
@@ -36,13 +36,13 @@ public:
         return 1.0 + (root_ + linear_ * relative) * relative;
     }
 
-private:
+  private:
     double top_, root_, linear_;
 };
 
 // The rules of every size up to `most` for one measure.
 class Ladder {
-public:
+  public:
     Ladder(const Measure& measure, int most) : balance_(measure), lanczos_(balanced(measure, balance_), most) {}
 
     int size() const { return lanczos_.most(); }
@@ -54,7 +54,7 @@ public:
         return rule_;
     }
 
-private:
+  private:
     static Measure balanced(Measure measure, const Balance& balance) {
         for (std::size_t i = 0; i < measure.size(); ++i) measure.mass[i] *= balance(measure.x[i]);
         return measure;
@@ -75,7 +75,7 @@ double decay_rate(const Measure& measure, double distance) {
 
 // Looks for the smallest rule with error <= tol: errors fall geometrically, so every error found predicts the size.
 class Search {
-public:
+  public:
     Search(double rate, int most, double tol) : passed_(most), tol_(tol), rate_(rate) {}
 
     template <class Error>
@@ -95,7 +95,7 @@ public:
         return {passed_, at_passed_};
     }
 
-private:
+  private:
     static constexpr double close_enough = 0.05;
 
     int within(double n) const {

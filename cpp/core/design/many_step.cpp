@@ -34,8 +34,7 @@ ArrayXd output_variance(const DesignProblem& p, const ArrayXd& lambda) {
     if (p.criterion.target == Target::data) return lambda;
     const Ends<double> ends(p.criterion, p.sigma_max, p.sigma_min);
     const Limit limit = limit_of(p.sampler.spec);
-    return lambda.unaryExpr(
-        [&](double x) { return limit_moments(limit, ends, x, p.sigma_max, p.sigma_min).variance; });
+    return lambda.unaryExpr([&](double x) { return limit_moments(limit, ends, x, p.sigma_max, p.sigma_min).variance; });
 }
 
 }  // namespace

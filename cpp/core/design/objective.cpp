@@ -10,7 +10,8 @@ namespace specsched {
 double Objective::value(const Eigen::VectorXd& u) {
     ++evaluations;
     const Eigen::VectorXd sigma = levels(u);
-    return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.criterion, nullptr, problem_.settings.threads);
+    return loss_sum(problem_.sampler, problem_.nodes, {sigma.data(), sigma.size()}, problem_.criterion, nullptr,
+                    problem_.settings.threads);
 }
 
 double Objective::gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u) {

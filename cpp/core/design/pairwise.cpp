@@ -85,10 +85,10 @@ Twice term_of(const DesignProblem& p, const Limit& limit, const Ends<double>& en
     const double lambda = p.nodes.eigenvalues[i], weight = p.nodes.weights[i], power = p.nodes.mean_power[i];
     const auto against = [&](double variance, const Twice& mean_error) {
         const OutputMoments<Twice> m{out.std, out.excess(variance), mean_error};
-        return L::template term<Twice, Inner>(Inner(variance), Inner(std::sqrt(variance)), Inner(weight), Inner(power), m);
+        return L::template term<Twice, Inner>(Inner(variance), Inner(std::sqrt(variance)), Inner(weight), Inner(power),
+                                              m);
     };
-    if (p.criterion.target == Target::data)
-        return against(lambda, out.gain * Inner(ends.carried) + Inner(ends.lost));
+    if (p.criterion.target == Target::data) return against(lambda, out.gain * Inner(ends.carried) + Inner(ends.lost));
     const LimitMoments law = limit_moments(limit, ends, lambda, p.sigma_max, p.sigma_min);
     const Twice gap = out.gain - Inner(law.gain * ends.scale);
     if (L::follows_runs && limit.deterministic)
@@ -235,7 +235,7 @@ void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd
     const VectorXd steepness = slope.cwiseAbs();
     PairTerm pair;
     ArrayXd above = ArrayXd::Zero(nodes);  // derivative of the pair before by the level that both share
-    for (Index k = 0; k <= n; ++k) {       // pairs as above
+    for (Index k = 0; k <= n; ++k) {  // pairs as above
         ddpm_pair(lambda, factor, sigma[k], sigma[k + 1], pair);
         if (k > 0) {
             jacobian_.col(k - 1).head(nodes).array() = root * (above + pair.by_first);

@@ -38,11 +38,11 @@ class PairwiseObjective : public Objective {
     bool low_rank_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& factors,
                        Eigen::VectorXd& z);
 
-    Eigen::MatrixXd jacobian_;     // nodes (padded) x levels: d theta / d u times the square root of |bend|
-    Eigen::VectorXd bend_;         // loss'' by theta, per node
-    Eigen::VectorXd diagonal_;     // tridiagonal part
+    Eigen::MatrixXd jacobian_;  // nodes (padded) x levels: d theta / d u times the square root of |bend|
+    Eigen::VectorXd bend_;  // loss'' by theta, per node
+    Eigen::VectorXd diagonal_;  // tridiagonal part
     Eigen::VectorXd off_diagonal_;
-    Eigen::VectorXd stiffness_;    // of the springs between neighbours that damp; empty: damping by the identity
+    Eigen::VectorXd stiffness_;  // of the springs between neighbours that damp; empty: damping by the identity
     double scale_ = 1.0;
     // Kept from step to step: fresh memory for large matrices costs as much as the arithmetic.
     Eigen::MatrixXd folded_, columns_, bent_, product_;

@@ -10,8 +10,10 @@ namespace specsched {
 
 // Damped Newton with an active set (minimize.hpp).
 struct NewtonSettings {
-    double tolerance = 1e-9;   // KKT error: the last digits are free (quadratic convergence), rounding ends them at 1e-12
-    int max_iterations = 500;  // of a descent: seldom more than 40, a few hundred where thousands of levels lie on bounds
+    double tolerance =
+        1e-9;  // KKT error: the last digits are free (quadratic convergence), rounding ends them at 1e-12
+    int max_iterations =
+        500;  // of a descent: seldom more than 40, a few hundred where thousands of levels lie on bounds
     double arrived = 0.02;  // in log sigma, to a known minimum: within it Newton converges in a step or two (study)
     double largest_step = 1.5;  // in log sigma: about the width (full, at half height) of an eigenvalue's rate of loss
     double keep_away = 0.9;  // share of a slack that one step may use up: closes it to `snap` in a few steps

@@ -84,7 +84,8 @@ class Collection {
         if (std::isfinite(sum)) starts_.push_back({std::move(u), sum, given});
     }
     std::vector<Candidate> sorted() && {
-        std::stable_sort(starts_.begin(), starts_.end(), [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
+        std::stable_sort(starts_.begin(), starts_.end(),
+                         [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
         return std::move(starts_);
     }
 
@@ -106,15 +107,14 @@ double lowest_log(const DesignProblem& p, const OrderConstraints& order) {
     return 0.5 * std::log(least) - settings.below_data;
 }
 
-std::vector<Candidate> make_starts(Objective& objective, const OrderConstraints& order, double lowest, const double* rows,
-                               std::ptrdiff_t count, std::vector<double>& sums) {
+std::vector<Candidate> make_starts(Objective& objective, const OrderConstraints& order, double lowest,
+                                   const double* rows, std::ptrdiff_t count, std::vector<double>& sums) {
     const DesignProblem& p = objective.problem();
     const Index n = p.interior();
     Collection found(objective, order);
     for (std::ptrdiff_t s = 0; s < count; ++s) {
         const double* row = rows + s * (p.steps + 1);
-        sums.push_back(
-            loss_sum(p.sampler, p.nodes, {row, p.steps + 1}, p.criterion, nullptr, p.settings.threads));
+        sums.push_back(loss_sum(p.sampler, p.nodes, {row, p.steps + 1}, p.criterion, nullptr, p.settings.threads));
         VectorXd u(n);
         for (Index k = 0; k < n; ++k) u[k] = std::log(row[k + 1]);
         found.add(u, static_cast<int>(s), sums.back());

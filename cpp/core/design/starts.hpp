@@ -20,7 +20,7 @@ double lowest_log(const DesignProblem& problem, const OrderConstraints& order);
 
 // Feasible starts with a finite loss, the best first. `rows`: schedules of steps + 1 levels each, whose sums of loss terms
 // go to `sums`.
-std::vector<Candidate> make_starts(Objective& objective, const OrderConstraints& order, double lowest, const double* rows,
-                               std::ptrdiff_t count, std::vector<double>& sums);
+std::vector<Candidate> make_starts(Objective& objective, const OrderConstraints& order, double lowest,
+                                   const double* rows, std::ptrdiff_t count, std::vector<double>& sums);
 
 }  // namespace specsched

@@ -14,7 +14,8 @@ namespace {
 struct Taylor {
     double value, first, second;
 
-    explicit Taylor(const Dual<Dual<double, 1>, 1>& x) : value(x.value.value), first(x.value.d[0]), second(x.d[0].d[0]) {}
+    explicit Taylor(const Dual<Dual<double, 1>, 1>& x)
+        : value(x.value.value), first(x.value.d[0]), second(x.d[0].d[0]) {}
 };
 
 // What depends on the end levels alone: the start on the first one, the rest on the last one.
@@ -30,13 +31,15 @@ struct EndTaylor {
         : EndTaylor(Ends<D2>(ends.criterion, variable(ends.first), variable(ends.last))) {}
 
     // Var y_S of a block.
-    Pack start_of(const Pack& lambda) const {
-        return own == 0.0 ? Pack(start.value) : lambda + Pack(start.value);
-    }
+    Pack start_of(const Pack& lambda) const { return own == 0.0 ? Pack(start.value) : lambda + Pack(start.value); }
 
   private:
     explicit EndTaylor(const Ends<D2>& e)
-        : own(e.own), square(e.scale * e.scale), lost(e.lost), start(e.start_variance), surplus(e.surplus),
+        : own(e.own),
+          square(e.scale * e.scale),
+          lost(e.lost),
+          start(e.start_variance),
+          surplus(e.surplus),
           mean(e.scale * D2(D1(e.carried))) {}
     static D2 variable(double x) {
         D2 v(D1::variable(x, 0));
@@ -100,7 +103,7 @@ struct DataTerm {
 
 template <class L>
 BlockSlopes DataTerm<L>::slopes(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
-                                   const Pack& injected, const Pack& error) {
+                                const Pack& injected, const Pack& error) {
     using D = Dual<Pack, 2>;
     const Pack start = e.start_of(b.lambda);
     const Pack before = gain * gain * start + injected;
@@ -125,7 +128,7 @@ BlockSlopes DataTerm<L>::slopes(const Block& b, const EndTaylor& e, const SweepE
 
 template <class L>
 BlockSlopes DataTerm<L>::curvature(const Block& b, const EndTaylor& e, const SweepEnds&, const Pack& gain,
-                                      const Pack& injected, const Pack& error, BlockCurvature& c) {
+                                   const Pack& injected, const Pack& error, BlockCurvature& c) {
     using D1 = Dual<Pack, 2>;
     using D2 = Dual<D1, 2>;
     const auto variable = [](const Pack& x, int slot) {
@@ -142,8 +145,8 @@ BlockSlopes DataTerm<L>::curvature(const Block& b, const EndTaylor& e, const Swe
     const Pack before = gain * gain * start + injected;
     const Pack variance = before * Pack(e.square.value);
     const Pack mean_error = gain * Pack(e.mean.value) + Pack(e.lost.value);
-    const D2 term = term_of<L, D2, D1>(b, variable(variance, 0), variable(guarded<L>(variance), 0),
-                                          variable(mean_error, 1));
+    const D2 term =
+        term_of<L, D2, D1>(b, variable(variance, 0), variable(guarded<L>(variance), 0), variable(mean_error, 1));
     const Pack &v = term.value.d[0], &m = term.value.d[1];
     const Pack &vv = term.d[0].d[0], &vm = term.d[0].d[1], &mm = term.d[1].d[1];
     // Derivatives of variance and mean error by P, Q, first, last.

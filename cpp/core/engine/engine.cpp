@@ -26,7 +26,8 @@ std::string check_table(const SolverSpec& spec, const SolverRow& row, std::ptrdi
     if (spec.coefficients.empty() && spec.order > 1.0)
         text << "sampler '" << row.name << "' has no coefficients yet: design and refine choose them, or give them";
     else if (!spec.coefficients.empty() && spec.coefficients.size() != static_cast<std::size_t>(steps) * back)
-        text << "coefficients has " << spec.coefficients.size() / back << " rows for " << steps << " steps: give one row per step";
+        text << "coefficients has " << spec.coefficients.size() / back << " rows for " << steps
+             << " steps: give one row per step";
     else if (!spec.model_times.empty() && spec.model_times.size() != static_cast<std::size_t>(steps))
         text << "model_times has " << spec.model_times.size() << " values for " << steps << " steps: give one per step";
     return text.str();
@@ -83,10 +84,12 @@ Limit limit_of(const SolverSpec& spec) {
 std::string check_limit(const SolverSpec& spec) {
     const std::string& name = solver_table()[spec.solver].name;
     if (!spec.eta_steps.empty())
-        return "with one eta per step sampler '" + name + "' has no many-step limit to be compared with: give one eta "
+        return "with one eta per step sampler '" + name +
+               "' has no many-step limit to be compared with: give one eta "
                "for all steps, or target='data'";
     if (spec.s_churn > 0.0)
-        return "with s_churn sampler '" + name + "' has no many-step limit that is the same for every schedule: "
+        return "with s_churn sampler '" + name +
+               "' has no many-step limit that is the same for every schedule: "
                "set s_churn=0, or compare with the data, target='data'";
     return "";
 }
@@ -132,8 +135,8 @@ void contract_gradient(const Program& program, const SweepSums& sums, double* gr
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
                             const Criterion& criterion, double error, int threads, double* gradient,
                             double* eta_gradient) {
-    const Program program = record(spec, levels, error, Derivatives::first,
-                                   eta_gradient ? Parameters::eta : Parameters::none);
+    const Program program =
+        record(spec, levels, error, Derivatives::first, eta_gradient ? Parameters::eta : Parameters::none);
     const SweepProgram view = program.view();
     const SweepEnds ends = sweep_ends(spec, criterion, levels);
     const SweepTable& table = sweeps();

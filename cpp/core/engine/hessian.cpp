@@ -73,8 +73,9 @@ double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& level
         double* const memory = thread_scratch(scratch + Parts::size(view, n));
         Parts parts(view, n, memory + scratch);
         SweepSums& sums = parts.adjoints.sums;
-        const SweepTile tile{static_cast<int>(n), slopes.newest.data(), slopes.factor.data(), slopes.level.data(),
-                             slopes.noise.data(), &sums, parts.level_curvature, parts.hessian, parts.cross};
+        const SweepTile tile{static_cast<int>(n),   slopes.newest.data(), slopes.factor.data(),
+                             slopes.level.data(),   slopes.noise.data(),  &sums,
+                             parts.level_curvature, parts.hessian,        parts.cross};
         for (std::ptrdiff_t done = 0; done < size; done += tile_size) {
             const std::ptrdiff_t count = std::min<std::ptrdiff_t>(tile_size, size - done);
             table.hessian(view, ends, chunk_of(spectrum, begin + done, count, memory), tile);

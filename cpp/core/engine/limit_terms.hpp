@@ -11,7 +11,8 @@ struct LimitGain {
     Pack value, first, last, first_first, first_last, last_last;
 
     LimitGain(const Pack& lambda, const SweepEnds& ends) {
-        const double c = ends.limit.exponent, twice = 2.0 * c, top = ends.first * ends.first, end = ends.last * ends.last;
+        const double c = ends.limit.exponent, twice = 2.0 * c, top = ends.first * ends.first,
+                     end = ends.last * ends.last;
         // At an eigenvalue of 0 and a last level of 0 the gain is 0, and these bounds give finite derivatives.
         const auto bounded = [](double x) { return x > 1e-300 ? x : 1e-300; };
         const Pack high = Pack(1.0) / map_pack(lambda + Pack(top), bounded), raw = lambda + Pack(end);
@@ -35,7 +36,8 @@ struct CoupledTerm {
         double first, second;  // derivatives by the first level, per weight
         Share(const Block& b, const EndTaylor& e)
             : value(b.weight * e.start_of(b.lambda) + (e.own == 0.0 ? b.mean_power : Pack(0.0))),
-              first(e.start.first), second(e.start.second) {}
+              first(e.start.first),
+              second(e.start.second) {}
     };
 
     static Pack value(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain, const Pack&,
@@ -61,8 +63,8 @@ struct CoupledTerm {
         c.el = b.weight * Z1;
         c.ff = Z * (two * W * (limit.first * limit.first - gap * limit.first_first) -
                     Pack(4.0) * gap * limit.first * W1 + gap * gap * b.weight * Pack(share.second));
-        c.fl = Z1 * by_first +
-               two * Z * (W * (limit.first * limit.last - gap * limit.first_last) - gap * limit.last * W1);
+        c.fl =
+            Z1 * by_first + two * Z * (W * (limit.first * limit.last - gap * limit.first_last) - gap * limit.last * W1);
         c.ll = Pack(e.square.second) * (gap * gap * W + b.weight * error) - Pack(4.0) * Z1 * gap * limit.last * W +
                two * Z * W * (limit.last * limit.last - gap * limit.last_last);
         return slopes_of(b, e, limit, gain, error);
@@ -190,7 +192,7 @@ struct LawDistance {
 
     template <class T>
     static LawTerm<T> parts_of(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
-                             const Pack& injected) {
+                               const Pack& injected) {
         const T P = variable<T>(gain, 0), Q = variable<T>(injected, 1), R = limit_gain<T>(LimitGain(b.lambda, ends));
         const T Z = of_last<T>(e.square), lambda = block_constant<T>(b.lambda), weight = block_constant<T>(b.weight);
         const T start = of_first<T>(e.start_of(b.lambda), e.start);
@@ -200,8 +202,8 @@ struct LawDistance {
             const double noise = ends.limit.noise;
             const T first = variable<T>(Pack(ends.first), 2), last = variable<T>(Pack(ends.last), 3);
             const Pack beyond = e.own == 0.0 ? Pack(e.surplus.value) - b.lambda : Pack(e.surplus.value);
-            const T surplus = of_first<T>(beyond, e.surplus) +
-                              block_constant<T>(Pack(1.0 - noise)) * (lambda + first * first);
+            const T surplus =
+                of_first<T>(beyond, e.surplus) + block_constant<T>(Pack(1.0 - noise)) * (lambda + first * first);
             law = block_constant<T>(Pack(noise)) * (lambda + last * last) + R * R * surplus;
         }
         law = Z * law;

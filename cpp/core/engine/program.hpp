@@ -39,9 +39,18 @@ struct Program {
     bool second_order = false;
 
     SweepProgram view() const {
-        return {static_cast<int>(operations.size()), static_cast<int>(source.size()), static_cast<int>(level.size()),
-                static_cast<int>(noise.size()), operations.data(), source.data(), factor.data(), level.data(),
-                level_kind.data(), noise.data(), step_output.back(), error};
+        return {static_cast<int>(operations.size()),
+                static_cast<int>(source.size()),
+                static_cast<int>(level.size()),
+                static_cast<int>(noise.size()),
+                operations.data(),
+                source.data(),
+                factor.data(),
+                level.data(),
+                level_kind.data(),
+                noise.data(),
+                step_output.back(),
+                error};
     }
 };
 

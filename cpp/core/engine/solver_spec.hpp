@@ -24,13 +24,13 @@ struct SolverSpec {
     double s_churn = 0.0, s_tmin = 0.0;
     double s_tmax = std::numeric_limits<double>::infinity();
     double s_noise = 1.0;            // factor on every injected noise
-    double r = 0.5;                  // place of the inner evaluation of 2S and SDE, as a share of the step in log sigma
-    double brownian = 1.0;           // dpmpp_sde: the two noises of a step come from one Brownian path (k-diffusion)
-    double diffusers_d2 = 0.0;       // dpmpp_3m_sde: the sign diffusers uses in the third-order coefficient
-    double diffusers_churn = 0.0;    // ddim: the noise is predicted before the churn, as diffusers' Euler does
+    double r = 0.5;  // place of the inner evaluation of 2S and SDE, as a share of the step in log sigma
+    double brownian = 1.0;  // dpmpp_sde: the two noises of a step come from one Brownian path (k-diffusion)
+    double diffusers_d2 = 0.0;  // dpmpp_3m_sde: the sign diffusers uses in the third-order coefficient
+    double diffusers_churn = 0.0;  // ddim: the noise is predicted before the churn, as diffusers' Euler does
     std::vector<double> coefficients;  // multistep: rows of order - 1 numbers, one row per step; empty: none
-    std::vector<double> model_times;   // multistep: log of told over used level, per step; empty: 0
-    double skip_prk_steps = 1.0;     // plms: 0 starts with three Runge-Kutta steps over two levels each
+    std::vector<double> model_times;  // multistep: log of told over used level, per step; empty: 0
+    double skip_prk_steps = 1.0;  // plms: 0 starts with three Runge-Kutta steps over two levels each
 };
 
 // One option as users see it.

@@ -18,13 +18,13 @@ namespace {
 
 constexpr double unbounded = std::numeric_limits<double>::infinity();
 
-OptionRow number(const char* name, double SolverSpec::*field, double value, double low, double high = unbounded) {
+OptionRow number(const char* name, double SolverSpec::* field, double value, double low, double high = unbounded) {
     return {name, field, value, low, high, false};
 }
-OptionRow integer(const char* name, double SolverSpec::*field, double value, double low, double high) {
+OptionRow integer(const char* name, double SolverSpec::* field, double value, double low, double high) {
     return {name, field, value, low, high, true};
 }
-OptionRow flag(const char* name, double SolverSpec::*field, bool value) {
+OptionRow flag(const char* name, double SolverSpec::* field, bool value) {
     return {name, field, value ? 1.0 : 0.0, 0.0, 1.0, true};
 }
 
@@ -94,10 +94,10 @@ std::vector<SolverRow> make_table() {
         row<DpmppMultistep>("dpmpp_3m", {}, multistep({order(3, 3), heun(false)}, true)),
         row<DpmppSde>("dpmpp_sde", {},
                       {eta(1.0), s_noise(), inner_place(), flag("brownian", &SolverSpec::brownian, true)}),
-        row<DpmppMultistep>("dpmpp_2m_sde", {},
-                            multistep({order(2, 3), sde_eta(), s_noise(), heun(false)}, false), false, 1.0),
-        row<DpmppMultistep>("dpmpp_2m_sde_heun", {},
-                            multistep({order(2, 3), sde_eta(), s_noise(), heun(true)}, false), false, 1.0),
+        row<DpmppMultistep>("dpmpp_2m_sde", {}, multistep({order(2, 3), sde_eta(), s_noise(), heun(false)}, false),
+                            false, 1.0),
+        row<DpmppMultistep>("dpmpp_2m_sde_heun", {}, multistep({order(2, 3), sde_eta(), s_noise(), heun(true)}, false),
+                            false, 1.0),
         row<DpmppMultistep>("dpmpp_3m_sde", {},
                             multistep({order(3, 3), sde_eta(), s_noise(), heun(true),
                                        flag("diffusers_d2", &SolverSpec::diffusers_d2, false)},
@@ -108,8 +108,8 @@ std::vector<SolverRow> make_table() {
                           multistep({order(2, 2), sde_eta(), s_noise(), heun(false)}, true), true, 1.0),
         row<UniPC>("unipc", {"uni_pc"},
                    {order(2, 3), integer("bh", &SolverSpec::bh, 2.0, 1.0, 2.0),
-                    flag("corrector", &SolverSpec::corrector, true),
-                    flag("predict_x0", &SolverSpec::predict_x0, true), lower_order_final(true)}),
+                    flag("corrector", &SolverSpec::corrector, true), flag("predict_x0", &SolverSpec::predict_x0, true),
+                    lower_order_final(true)}),
         row<Deis>("deis", {}, multistep({order(2, 4)}, true)),
         row<Ipndm>("ipndm", {}, {order(4, 4)}),
         row<Plms>("plms", {"pndm"}, {order(4, 4), flag("skip_prk_steps", &SolverSpec::skip_prk_steps, true)}),

@@ -9,7 +9,7 @@
 namespace specsched {
 
 struct SweepOperation {
-    int kind;   // as in enum Operation: 0 combine, 1 predict, 2 predict_noise
+    int kind;  // as in enum Operation: 0 combine, 1 predict, 2 predict_noise
     int first;  // first term
     int count;  // terms
     int level;  // index of the prediction's level, or -1
@@ -20,13 +20,13 @@ struct SweepOperation {
 struct SweepProgram {
     int operations, terms, levels, noises;
     const SweepOperation* operation;
-    const int* source;     // per term
+    const int* source;  // per term
     const double* factor;  // per term
-    const double* level;   // per prediction
-    const int* level_kind; // per prediction: kind of its operation
-    const double* noise;   // variance per injection
-    int output;            // register of y_0
-    double error;          // square of the relative error of a prediction; 0: exact
+    const double* level;  // per prediction
+    const int* level_kind;  // per prediction: kind of its operation
+    const double* noise;  // variance per injection
+    int output;  // register of y_0
+    double error;  // square of the relative error of a prediction; 0: exact
 };
 
 struct SweepEnds {
@@ -48,9 +48,9 @@ struct SweepChunk {
 struct SweepSums {
     double sum;
     double by_first, by_last;  // direct derivatives by the end levels
-    double* by_factor;         // [terms]
-    double* by_level;          // [levels]
-    double* by_noise;          // [noises]
+    double* by_factor;  // [terms]
+    double* by_level;  // [levels]
+    double* by_noise;  // [noises]
 };
 
 constexpr int tile_size = 64;  // eigenvalues that one call of `hessian` takes at most
@@ -60,14 +60,14 @@ constexpr int slope_width = 5;
 // newest[o] - j.
 struct SweepTile {
     int directions;
-    const int* newest;           // [operations]
+    const int* newest;  // [operations]
     const double* factor_slope;  // [terms x slope_width]
-    const double* level_slope;   // [levels x slope_width]
-    const double* noise_slope;   // [noises x slope_width]
+    const double* level_slope;  // [levels x slope_width]
+    const double* noise_slope;  // [noises x slope_width]
     SweepSums* sums;
     double* by_level_curvature;  // [levels]: adjoint of gain and error times their second derivatives by the level
-    double* hessian;             // [directions x directions], lower triangle of the symmetric parts
-    double* cross;               // [directions x directions]: H += cross + cross^T
+    double* hessian;  // [directions x directions], lower triangle of the symmetric parts
+    double* cross;  // [directions x directions]: H += cross + cross^T
 };
 
 struct SweepTable {

@@ -1,7 +1,6 @@
-#include "core/engine/sweeps.hpp"
-
 #include <cstring>
 
+#include "core/engine/sweeps.hpp"
 #include "core/kernels/dispatch.hpp"
 
 extern "C" {

@@ -52,8 +52,8 @@ struct TileWork {
 
 std::ptrdiff_t tile_scratch_size(const SweepProgram& p, int directions) {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(directions) * (3 + injections(p));
-    return (tile_size / pack_count) * TileWork::block_size(p) +
-           pack_count * (2 * (p.operations + 1) + rows) + lane_count * (p.terms + 2 * p.levels + p.noises);
+    return (tile_size / pack_count) * TileWork::block_size(p) + pack_count * (2 * (p.operations + 1) + rows) +
+           lane_count * (p.terms + 2 * p.levels + p.noises);
 }
 
 // Forward sweeps for P, Q and E, their weighted sum m, and the slopes of the gains.
@@ -153,8 +153,7 @@ void outer_products(const SweepTile& tile, const BlockCurvature& c, const TileWo
     for (int i = 0; i < n; ++i) {
         const Pack gain = at(w.gain_row, i), injected = at(w.injected_row, i);
         const Pack a = c.gg * gain + c.gq * injected, b = c.gq * gain + c.qq * injected;
-        for (int j = 0; j <= i; ++j)
-            H[i * n + j] += (a * at(w.gain_row, j) + b * at(w.injected_row, j)).sum();
+        for (int j = 0; j <= i; ++j) H[i * n + j] += (a * at(w.gain_row, j) + b * at(w.injected_row, j)).sum();
         const double by_first = (c.gf * gain + c.qf * injected + c.ef * at(w.error_row, i)).sum();
         const double by_last = (c.gl * gain + c.ql * injected + c.el * at(w.error_row, i)).sum();
         H[i * n] += i == 0 ? 2.0 * by_first : by_first;
@@ -244,7 +243,7 @@ void tangent_backward(const SweepProgram& p, const SweepTile& tile, int directio
 // Q and E are sums of v_n h_n^2: 2 L v_n dh_i dh_j, and 2 L h_n (v_i dh_j + v_j dh_i), with L the slope by Q or E. The
 // slopes of v_n by the levels are those of `coefficient` times `change`.
 struct Injection {
-    int index, newest;        // of the row of dh; of the step
+    int index, newest;  // of the row of dh; of the step
     Pack made, slope, variance;
     const double* coefficient;
     Pack change;

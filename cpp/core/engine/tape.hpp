@@ -41,7 +41,7 @@ template <class T>
 class Tape {
     using One = std::array<Term<T>, 1>;
 
-public:
+  public:
     struct Record {
         Operation operation;
         int first, count;  // terms
@@ -50,9 +50,7 @@ public:
     };
 
     // xhat0 = lambda / (lambda + level^2) * y.
-    Register predict(Register y, const T& level) {
-        return add(Operation::predict, One{{{y, T(1.0)}}}, level, T(0.0));
-    }
+    Register predict(Register y, const T& level) { return add(Operation::predict, One{{{y, T(1.0)}}}, level, T(0.0)); }
     // eps = (y - xhat0) / level = level / (lambda + level^2) * y.
     Register predict_noise(Register y, const T& level) {
         return add(Operation::predict_noise, One{{{y, T(1.0)}}}, level, T(0.0));
@@ -60,9 +58,7 @@ public:
     Register combine(std::initializer_list<Term<T>> terms, const T& noise_variance = T(0.0)) {
         return add(Operation::combine, terms, T(0.0), noise_variance);
     }
-    Register combine(const std::vector<Term<T>>& terms) {
-        return add(Operation::combine, terms, T(0.0), T(0.0));
-    }
+    Register combine(const std::vector<Term<T>>& terms) { return add(Operation::combine, terms, T(0.0), T(0.0)); }
     // A standard normal of its own, for noise that enters twice.
     Register normal() { return combine({}, T(1.0)); }
 
@@ -75,7 +71,7 @@ public:
         terms_.clear();
     }
 
-private:
+  private:
     template <class Terms>
     Register add(Operation operation, const Terms& terms, const T& level, const T& noise) {
         const int first = static_cast<int>(terms_.size());

@@ -199,8 +199,8 @@ struct ClosedZero {
 };
 
 // Writes the gain and variance of a block where they are asked for.
-inline void write_moments(const KernelChunk& chunk, const EndTable& ends, const ZeroMoments& zero,
-                          std::ptrdiff_t start, const Lanes& gain, const Lanes& variance, const Lanes& excess) {
+inline void write_moments(const KernelChunk& chunk, const EndTable& ends, const ZeroMoments& zero, std::ptrdiff_t start,
+                          const Lanes& gain, const Lanes& variance, const Lanes& excess) {
     double p[lane_count], v[lane_count], e[lane_count];
     gain.store(p);
     variance.store(v);

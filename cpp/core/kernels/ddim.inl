@@ -86,9 +86,13 @@ Lanes ddim_block(const StepTable& table, const Block& b, const Lanes& root, doub
 
 struct DdimForm {
     template <class T>
-    static T gain(const T& first, const T& last) { return last / first; }
+    static T gain(const T& first, const T& last) {
+        return last / first;
+    }
     template <class T>
-    static T variance(const T& first, const T& last, const T& start) { return start * (last * last) / (first * first); }
+    static T variance(const T& first, const T& last, const T& start) {
+        return start * (last * last) / (first * first);
+    }
 };
 using DdimZero = ClosedZero<DdimForm>;
 
@@ -99,8 +103,9 @@ inline void ddim_end_slopes(const StepTable& table, const EndTable& ends, const 
     const double r0 = table.sigma[0];
     const Lanes scaled = term.by_mean_error * gain * Lanes(ends.scale);
     const Lanes slope = term.by_log_std + scaled;
-    const Lanes prior = (Lanes(ends.surplus_slope) * (lambda + Lanes(table.square[0])) -
-                         Lanes(r0) * (Lanes(ends.surplus) - lambda)) * Lanes(1.0 / ends.start_variance);
+    const Lanes prior =
+        (Lanes(ends.surplus_slope) * (lambda + Lanes(table.square[0])) - Lanes(r0) * (Lanes(ends.surplus) - lambda)) *
+        Lanes(1.0 / ends.start_variance);
     out.first = out.first + slope * row0 + (term.by_log_std * prior - scaled * Lanes(r0)) * t0;
     out.last = out.last + slope * Lanes(table.sigma[S - 1]) / (lambda + Lanes(table.product[S - 1]));
     out.add_scale(term, ends, gain);
@@ -131,8 +136,7 @@ struct DdimChunk {
             const Lanes change = ((Lanes(ends.surplus) - b.lambda) * t0 - m) * keep;
             const Lanes excess =
                 (Lanes(last2) - b.lambda * Lanes(ends.missing) + last * change) * Lanes(ends.scale * ends.scale);
-            const BlockTerm term =
-                block_term<L>(b, root, std, excess, gain * Lanes(ends.scale) + Lanes(ends.lost));
+            const BlockTerm term = block_term<L>(b, root, std, excess, gain * Lanes(ends.scale) + Lanes(ends.lost));
             total = total + term.value;
             if (want_gradient) {
                 ddim_end_slopes(table, ends, b.lambda, term, gain, t0, Lanes::load(rows), end_slopes);

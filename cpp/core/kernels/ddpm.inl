@@ -15,8 +15,8 @@ namespace {
 template <class V>
 struct DdpmSums {
     V lack, injected;  // f and the sum of the variance
-    V first;           // t_0
-    V end_fall;        // fall of the last step
+    V first;  // t_0
+    V end_fall;  // fall of the last step
 };
 
 // With `slopes`, row k of `rows` gets d f / d x_k / 2 for the interior levels, and row 0 its end term.
@@ -69,7 +69,9 @@ DdpmSums<Lanes> ddpm_block(const StepTable& table, const Block& b, double* rows)
 
 struct DdpmForm {
     template <class T>
-    static T gain(const T& first, const T& last) { return (last * last) / (first * first); }
+    static T gain(const T& first, const T& last) {
+        return (last * last) / (first * first);
+    }
     // The injected noise telescopes: r_S^2 + (r_S/r_0)^4 (start - r_0^2).
     template <class T>
     static T variance(const T& first, const T& last, const T& start) {
@@ -86,8 +88,8 @@ inline void ddpm_end_slopes(const StepTable& table, const EndTable& ends, const 
     const double r0 = table.sigma[0], rS = table.sigma[table.steps];
     const Lanes gain = s.first, t = gain * by_z;  // t = 1 / (lambda + r_0^2)
     const Lanes mean = term.by_mean_error * Lanes(2.0 * ends.scale) * t;
-    const Lanes prior = (Lanes(2.0 * ends.surplus_slope) - (Lanes(ends.surplus) - lambda) * t * Lanes(4.0 * r0)) *
-                        (gain * gain);
+    const Lanes prior =
+        (Lanes(2.0 * ends.surplus_slope) - (Lanes(ends.surplus) - lambda) * t * Lanes(4.0 * r0)) * (gain * gain);
     out.first = out.first + by_variance * prior + slope * row0 * Lanes(4.0 * r0) - mean * gain * Lanes(r0);
     out.last = out.last + by_variance * (Lanes(2.0 * rS) + by_z * deviation * Lanes(4.0 * rS)) -
                slope * s.end_fall * Lanes(4.0 * rS) + mean * Lanes(rS);
@@ -116,7 +118,7 @@ struct DdpmChunk {
             const Lanes variance = square * Lanes(ends.start_variance) + s.injected;
             const Lanes excess = (Lanes(last2) - b.lambda * Lanes(ends.missing) + deviation) * Lanes(scale2);
             const BlockTerm term = block_term<L>(b, sqrt(b.lambda), sqrt(variance) * Lanes(ends.scale), excess,
-                                                    gain * Lanes(ends.scale) + Lanes(ends.lost));
+                                                 gain * Lanes(ends.scale) + Lanes(ends.lost));
             total = total + term.value;
             if (want_gradient) {
                 const Lanes by_variance = term.by_variance(variance), slope = -(by_variance * share);

@@ -38,8 +38,8 @@ Kernel kernel_of(const KernelTable& table, DenseSampler sampler, Target target) 
     return sampler == DenseSampler::ddpm ? table.ddpm : table.ddim;
 }
 
-double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-           double* gradient, const TransferView& out, double* terms, int threads) {
+double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion, double* gradient,
+           const TransferView& out, double* terms, int threads) {
     const Steps steps(sampler, levels);
     const EndTable ends = end_table(criterion, levels);
     const KernelTable& table = kernels();

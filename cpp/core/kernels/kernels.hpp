@@ -73,12 +73,12 @@ struct PanelChunk {
     std::ptrdiff_t count;
     double center;
     const PanelBasis* basis;
-    const double* spread;      // [panel_nodes]: the variance, or its excess over the eigenvalue
-    double from_variance;      // 1: the variance, 0: the excess
+    const double* spread;  // [panel_nodes]: the variance, or its excess over the eigenvalue
+    double from_variance;  // 1: the variance, 0: the excess
     const double* mean_error;  // [panel_nodes], or null where no eigenvalue has a mean
-    double* slopes;            // [2 panel_rows]: d sum by the excess and by the mean error at the nodes; or null
-    double sum;                // set by the kernel
-    bool resolved;             // set by the kernel: the series have converged
+    double* slopes;  // [2 panel_rows]: d sum by the excess and by the mean error at the nodes; or null
+    double sum;  // set by the kernel
+    bool resolved;  // set by the kernel: the series have converged
 };
 using PanelKernel = void (*)(int loss, PanelChunk&);
 

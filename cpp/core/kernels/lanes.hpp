@@ -58,11 +58,11 @@ struct Registers {
         return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
     }
 
-#define SPECSCHED_LANEWISE(op)                                                                   \
-    friend SPECSCHED_INLINE Registers operator op(const Registers& x, const Registers& y) {      \
-        Registers z;                                                                             \
-        for (int i = 0; i < count; ++i) z.part[i] = x.part[i] op y.part[i];                      \
-        return z;                                                                                \
+#define SPECSCHED_LANEWISE(op)                                                              \
+    friend SPECSCHED_INLINE Registers operator op(const Registers& x, const Registers& y) { \
+        Registers z;                                                                        \
+        for (int i = 0; i < count; ++i) z.part[i] = x.part[i] op y.part[i];                 \
+        return z;                                                                           \
     }
     SPECSCHED_LANEWISE(+)
     SPECSCHED_LANEWISE(-)

@@ -30,7 +30,10 @@ struct LimitRun {
     Lanes total{0.0};
 
     LimitRun(const StepTable& table, const EndTable& ends, KernelChunk& chunk)
-        : table(table), ends(ends), chunk(chunk), scale2(ends.scale * ends.scale),
+        : table(table),
+          ends(ends),
+          chunk(chunk),
+          scale2(ends.scale * ends.scale),
           waiting(chunk.scratch, table.steps, chunk.gradient != nullptr) {}
 
     Lanes start_of(const Lanes& lambda) const { return Lanes(ends.start_variance) + lambda * Lanes(ends.own); }
@@ -60,7 +63,8 @@ struct DdimLimitChunk {
         const bool want_gradient = r.chunk.gradient != nullptr;
         double* const rows = r.waiting.next();
         const Lanes root = sqrt(b.lambda);
-        const Lanes m = want_gradient ? ddim_block<true>(table, b, root, rows) : ddim_block<false>(table, b, root, rows);
+        const Lanes m =
+            want_gradient ? ddim_block<true>(table, b, root, rows) : ddim_block<false>(table, b, root, rows);
         const Lanes by_high = Lanes(1.0) / (b.lambda + Lanes(table.square[0])), low = b.lambda + Lanes(table.square[S]);
         const Lanes limit = sqrt(low * by_high), grown = m + Lanes(1.0), stretch = sqrt(grown);
         const Lanes gap = -(limit * m / (grown + stretch)), gain = limit / stretch;
@@ -97,8 +101,7 @@ struct DdpmLimitChunk {
         const std::ptrdiff_t S = table.steps;
         const bool want_gradient = r.chunk.gradient != nullptr;
         double* const rows = r.waiting.next();
-        const DdpmSums<Lanes> s =
-            want_gradient ? ddpm_block<true>(table, b, rows) : ddpm_block<false>(table, b, rows);
+        const DdpmSums<Lanes> s = want_gradient ? ddpm_block<true>(table, b, rows) : ddpm_block<false>(table, b, rows);
         const Lanes low = b.lambda + Lanes(table.square[S]), by_low = Lanes(1.0) / low, share = b.lambda * by_low;
         const Lanes gain = s.first, square = gain * gain;
         const Lanes surplus = Lanes(r.ends.surplus) + b.lambda * Lanes(r.ends.own) - b.lambda;

@@ -26,8 +26,15 @@ void only_w2(const StepTable& table, const EndTable& ends, int, KernelChunk& chu
 }
 
 KernelTable kernel_table(const char* name) {
-    return {name, scratch_size, by_loss<DdimChunk>, by_loss<DdpmChunk>,
-            only_w2<DdimLimitChunk>, only_w2<DdpmLimitChunk>, outer_products, panel_terms, panel_weights};
+    return {name,
+            scratch_size,
+            by_loss<DdimChunk>,
+            by_loss<DdpmChunk>,
+            only_w2<DdimLimitChunk>,
+            only_w2<DdpmLimitChunk>,
+            outer_products,
+            panel_terms,
+            panel_weights};
 }
 
 }  // namespace

@@ -30,11 +30,11 @@ struct Pack {
     double sum() const { return fold().sum(); }
 };
 
-#define SPECSCHED_PACKWISE(op)                                                              \
-    inline Pack operator op(const Pack& x, const Pack& y) {                                 \
-        Pack z;                                                                             \
-        for (int g = 0; g < pack_groups; ++g) z.group[g] = x.group[g] op y.group[g];        \
-        return z;                                                                           \
+#define SPECSCHED_PACKWISE(op)                                                       \
+    inline Pack operator op(const Pack& x, const Pack& y) {                          \
+        Pack z;                                                                      \
+        for (int g = 0; g < pack_groups; ++g) z.group[g] = x.group[g] op y.group[g]; \
+        return z;                                                                    \
     }
 SPECSCHED_PACKWISE(+)
 SPECSCHED_PACKWISE(-)

@@ -124,8 +124,7 @@ void run_panel(PanelChunk& chunk) {
         Pack spread, mean_error;
         horner<mean>(series.spread, series.mean_error, b.t, spread, mean_error);
         const PanelSlopes slopes = panel_slopes<L>(b, chunk.from_variance, spread, mean_error, total);
-        if (chunk.slopes)
-            add_power_sums<mean>(slopes.by_excess, slopes.by_mean_error, b.t, by_excess, by_mean_error);
+        if (chunk.slopes) add_power_sums<mean>(slopes.by_excess, slopes.by_mean_error, b.t, by_excess, by_mean_error);
     }
     chunk.sum = total.sum();
     if (!chunk.slopes) return;

@@ -5,7 +5,7 @@
 #include "core/losses/w2.hpp"
 
 // ROW(name, what says how it differs from the others)
-#define SPECSCHED_LOSSES(ROW)             \
-    ROW(w2, losses::W2)                   \
-    ROW(kl, losses::Kl)                   \
+#define SPECSCHED_LOSSES(ROW) \
+    ROW(w2, losses::W2)       \
+    ROW(kl, losses::Kl)       \
     ROW(reverse_kl, losses::ReverseKl)

@@ -23,8 +23,8 @@ struct OutputMoments {
 // The same against the law that the sampler approaches with ever more steps, which moves with the ends as the output does.
 template <class T>
 struct LawMoments {
-    T output, law, excess;      // the two variances in the units of the data, and their difference
-    T gap, scale, square;       // difference of the gains in y; what makes it a mean error; scale of y, squared
+    T output, law, excess;  // the two variances in the units of the data, and their difference
+    T gap, scale, square;  // difference of the gains in y; what makes it a mean error; scale of y, squared
     T weight, mean_power;
 };
 
@@ -46,9 +46,9 @@ namespace losses {
 // and hides what of the following does not fit.
 template <class Own>
 struct LossDefaults {
-    static constexpr bool has_unit = false;       // grows with the data, so that large data outweigh small ones
-    static constexpr bool admits_zeros = false;   // finite where an eigenvalue, or the output's variance, is 0
-    static constexpr bool follows_runs = false;   // against the limit, deterministic runs are compared start by start
+    static constexpr bool has_unit = false;  // grows with the data, so that large data outweigh small ones
+    static constexpr bool admits_zeros = false;  // finite where an eigenvalue, or the output's variance, is 0
+    static constexpr bool follows_runs = false;  // against the limit, deterministic runs are compared start by start
     static constexpr bool limit_kernels = false;  // kernels/limit.inl computes it
 
     // From the sum of terms to what users see, and the slope of that.

@@ -61,7 +61,9 @@ std::vector<Levels> all_starts(const Problem& problem, const std::vector<Levels>
             if (allowed(sigmas, problem.ends)) out.push_back(sigmas);
         }
     // Where the least ratio leaves room for equal steps in log sigma alone.
-    if (out.empty()) out.push_back(Gaps(problem.ends, problem.steps).levels(Eigen::VectorXd::Zero(Gaps(problem.ends, problem.steps).size())));
+    if (out.empty())
+        out.push_back(
+            Gaps(problem.ends, problem.steps).levels(Eigen::VectorXd::Zero(Gaps(problem.ends, problem.steps).size())));
     return out;
 }
 
@@ -73,7 +75,7 @@ bool same(const Candidate& a, const Candidate& b) {
 }
 
 class Designer {
-public:
+  public:
     Designer(const Problem& problem, const Options& options, bool designs_table)
         : problem_(problem), search_(problem, designs_table) {
         least_.max_iterations = options.max_iterations;
@@ -89,7 +91,8 @@ public:
         std::vector<Candidate> taken;
         for (const Candidate& c : candidates) {
             if (static_cast<int>(taken.size()) == most_) break;
-            if (std::none_of(taken.begin(), taken.end(), [&](const Candidate& t) { return same(t, c); })) taken.push_back(c);
+            if (std::none_of(taken.begin(), taken.end(), [&](const Candidate& t) { return same(t, c); }))
+                taken.push_back(c);
         }
         for (const Candidate& c : taken) consider(search_.polish(c, least_, found_));
         // The search starts from a point within bounds, which a start need not be.
@@ -98,7 +101,7 @@ public:
         return finish();
     }
 
-private:
+  private:
     void consider(const Candidate& c) {
         const bool first = best_.sigmas.empty();
         constexpr double equal = 1.01;  // sums this close are one: half a per cent of the loss
@@ -135,7 +138,8 @@ private:
                 if (static_cast<int>(gap) == k - 1) continue;
                 Candidate c = best_;
                 c.sigmas = without;
-                const double middle = without[gap + 1] > 0.0 ? std::sqrt(without[gap] * without[gap + 1]) : 0.3 * without[gap];
+                const double middle =
+                    without[gap + 1] > 0.0 ? std::sqrt(without[gap] * without[gap + 1]) : 0.3 * without[gap];
                 c.sigmas.insert(c.sigmas.begin() + static_cast<std::ptrdiff_t>(gap) + 1, middle);
                 if (!allowed(c.sigmas, problem_.ends)) continue;
                 if (c.table.size() > 0)
@@ -178,7 +182,8 @@ std::vector<SolverSpec> fixed_solvers(double order) {
     std::vector<SolverSpec> out;
     if (order >= 2.0) out.push_back(parse_solver("dpmpp_2m", {}));
     if (order >= 3.0) out.push_back(parse_solver("dpmpp_3m", {{"lower_order_final", 0.0}}));
-    if (order >= 2.0) out.push_back(parse_solver("deis", {{"order", std::min(order, 4.0)}, {"lower_order_final", 0.0}}));
+    if (order >= 2.0)
+        out.push_back(parse_solver("deis", {{"order", std::min(order, 4.0)}, {"lower_order_final", 0.0}}));
     return out;
 }
 
@@ -207,11 +212,12 @@ Found design_table(const Problem& problem, const std::vector<Levels>& starts, co
     std::vector<Candidate> candidates;
     int iterations = 0, evaluations = 0;
     for (const SolverSpec& spec : fixed_solvers(problem.spec.order)) {
-        Problem fixed{problem.source, spec, problem.ends, problem.steps, problem.eta, problem.coefficient_limit,
+        Problem fixed{problem.source,  spec, problem.ends, problem.steps, problem.eta, problem.coefficient_limit,
                       problem.schedule};
         Options few = options;
         few.most_starts = std::min(options.most_starts, 2);
-        const Found own = problem.schedule.empty() ? design_levels(fixed, starts, few) : Found{problem.schedule, {}, 0, 0, 0, 0, 0, true, ""};
+        const Found own = problem.schedule.empty() ? design_levels(fixed, starts, few)
+                                                   : Found{problem.schedule, {}, 0, 0, 0, 0, 0, true, ""};
         iterations += own.iterations;
         evaluations += own.evaluations;
         const LevelsView view{own.sigmas.data(), static_cast<std::ptrdiff_t>(own.sigmas.size())};

@@ -15,7 +15,7 @@ struct Ends {
 // Where the sum of the gaps is bounded (by a positive last level, or a floor), they are shares of it (softmax); a floor
 // leaves one share for what remains above it. Order, floor and least ratio hold by themselves.
 class Gaps {
-public:
+  public:
     Gaps(const Ends& ends, int steps);
 
     int size() const { return size_; }
@@ -25,7 +25,7 @@ public:
     Eigen::MatrixXd slopes(const Eigen::VectorXd& z) const;
     double least() const { return least_; }
 
-private:
+  private:
     Eigen::VectorXd lengths(const Eigen::VectorXd& z) const;  // of the gaps
 
     Ends ends_;

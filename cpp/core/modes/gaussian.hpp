@@ -7,7 +7,7 @@ namespace specsched::modes {
 
 // One mode per eigenvalue: k = lambda / (lambda + r^2), a = 0, started from 1 at the level `first`.
 class Gaussian : public Group {
-public:
+  public:
     // multiplicity: directions that an eigenvalue stands for; weight: of the squared error of its gain.
     Gaussian(ArrayXd eigenvalues, ArrayXd multiplicity, ArrayXd weight, double first);
     std::ptrdiff_t channels() const override { return lambda_.size(); }
@@ -15,7 +15,7 @@ public:
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
 
-private:
+  private:
     ArrayXd lambda_, root_multiplicity_;
     double first_;
 };
@@ -23,7 +23,7 @@ private:
 // D = g D_cond + (1 - g) D_uncond. Per pair of variances one mode for the deviation, started from 1, and one for each
 // pair of means, started from 0.
 class Guided : public Group {
-public:
+  public:
     struct Means {
         std::vector<int> pair;          // to which pair of variances they belong
         ArrayXd cond, uncond;
@@ -34,7 +34,7 @@ public:
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
 
-private:
+  private:
     // Logarithm of the exact gain of a deviation, up to a constant: h(r) = (c + r^2)^(g/2) (u + r^2)^((1-g)/2).
     ArrayXd log_gain(double level) const;
     ArrayXd at_means(const ArrayXd& by_pair) const;

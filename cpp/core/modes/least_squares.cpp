@@ -53,7 +53,8 @@ LeastSquares minimise_squares(const SquaresFunction& squares, VectorXd start, co
     double damping = 1e-3, growth = 2.0;
     int slow = 0;
     while (found.z.size() > 0 && found.iterations < options.max_iterations && damping < 1e12) {
-        const VectorXd z = (found.z + damped_step(at, found.z, bounds, damping)).cwiseMax(bounds.low).cwiseMin(bounds.high);
+        const VectorXd z =
+            (found.z + damped_step(at, found.z, bounds, damping)).cwiseMax(bounds.low).cwiseMin(bounds.high);
         const VectorXd step = z - found.z;
         const double expected = -2.0 * at.gradient.dot(step) - step.dot(at.matrix * step);
         const Squares next = squares(z, false);

@@ -69,9 +69,7 @@ Series::Series(double low, double high, ArrayXXd coefficients)
       derivative_(differentiated(coefficients_)),
       integral_(integrated(coefficients_)) {}
 
-double Series::unit(double x) const {
-    return std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
-}
+double Series::unit(double x) const { return std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0); }
 ArrayXd Series::value(double x) const { return evaluate(coefficients_, unit(x)); }
 ArrayXd Series::slope(double x) const {
     if (x < low_ || x > high_) return ArrayXd::Zero(derivative_.rows());

@@ -7,7 +7,7 @@ namespace specsched::modes {
 
 // Series sum_n coefficient(i, n) T_n(x) of many functions i on one interval of log r; constant beyond its ends.
 class Series {
-public:
+  public:
     Series(double low, double high, ArrayXXd coefficients);
     ArrayXd value(double x) const;
     ArrayXd slope(double x) const;        // by x; 0 beyond the ends
@@ -16,7 +16,7 @@ public:
     double low() const { return low_; }
     double high() const { return high_; }
 
-private:
+  private:
     double unit(double x) const;  // [low, high] to [-1, 1]
 
     double low_, high_;
@@ -27,12 +27,13 @@ private:
 // it, D = s + k_b (y' - y) with the slope of the mode's band: a = s - k_b y. Below the lowest level, where the network is
 // never asked, s is constant, so that the trajectory ends in s of the lowest level.
 class Recorded : public Group {
-public:
+  public:
     struct Bands {
-        ArrayXXd slope;      // Chebyshev coefficients of k_b [bands x n]
-        ArrayXXd roughness;  // of the standard deviation of the fit's residual in one direction [bands x n], or no columns
-        ArrayXd variance;    // of the data in one direction [bands]
-        ArrayXd dimension;   // directions [bands]
+        ArrayXXd slope;  // Chebyshev coefficients of k_b [bands x n]
+        ArrayXXd
+            roughness;  // of the standard deviation of the fit's residual in one direction [bands x n], or no columns
+        ArrayXd variance;  // of the data in one direction [bands]
+        ArrayXd dimension;  // directions [bands]
     };
     // prediction: Chebyshev coefficients of s in log r between the two levels [modes x n].
     Recorded(double lowest, double highest, ArrayXXd prediction, std::vector<int> band, ArrayXd weight, Bands bands);
@@ -41,7 +42,7 @@ public:
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
 
-private:
+  private:
     ArrayXd at_modes(const ArrayXd& by_band) const;
 
     Series prediction_, trajectory_, slope_;

@@ -8,8 +8,7 @@ constexpr int noise_prediction = 2;  // kind of an operation, as in enum Operati
 
 }  // namespace
 
-Run::Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta,
-         bool derivatives)
+Run::Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta, bool derivatives)
     : source_(source), program_(program), sigmas_(sigmas), prediction_of_(program.operations.size(), -1) {
     for (std::size_t o = 0; o < program.operations.size(); ++o) {
         if (program.operations[o].kind == 0) continue;
@@ -34,7 +33,8 @@ Run::Prediction Run::predict(int operation, double eta) const {
         a.spread_d = (a.spread_d - a.spread) / level;
         a.spread = a.spread / level;
     }
-    Prediction p{operation, a.slope, a.slope_d / level, a.spread, a.spread_d / level, {}, {}, a.shift, a.shift_d / level};
+    Prediction p{operation, a.slope, a.slope_d / level, a.spread,         a.spread_d / level,
+                 {},        {},      a.shift,           a.shift_d / level};
     p.mode_gain = source_.spread_out(p.gain);
     p.mode_gain_d = source_.spread_out(p.gain_d);
     return p;
@@ -48,7 +48,8 @@ void Run::forward() {
         const SweepOperation& op = program_.operations[o];
         auto made = value_.col(static_cast<Eigen::Index>(o) + 1);
         if (op.kind == 0) {
-            for (int t = op.first; t < op.first + op.count; ++t) made += program_.factor[t] * value_.col(program_.source[t]);
+            for (int t = op.first; t < op.first + op.count; ++t)
+                made += program_.factor[t] * value_.col(program_.source[t]);
         } else {
             const Prediction& p = predictions_[static_cast<std::size_t>(prediction_of_[o])];
             made = p.mode_gain * value_.col(program_.source[op.first]) + p.shift;
@@ -65,9 +66,11 @@ void Run::backward() {
         const SweepOperation& op = program_.operations[o];
         const auto made = gain_.col(static_cast<Eigen::Index>(o) + 1);
         if (op.kind == 0) {
-            for (int t = op.first; t < op.first + op.count; ++t) gain_.col(program_.source[t]) += program_.factor[t] * made;
+            for (int t = op.first; t < op.first + op.count; ++t)
+                gain_.col(program_.source[t]) += program_.factor[t] * made;
         } else {
-            gain_.col(program_.source[op.first]) += predictions_[static_cast<std::size_t>(prediction_of_[o])].gain * made;
+            gain_.col(program_.source[op.first]) +=
+                predictions_[static_cast<std::size_t>(prediction_of_[o])].gain * made;
         }
     }
     noise_.resize(source_.channels(), static_cast<Eigen::Index>(predictions_.size()));
@@ -85,9 +88,11 @@ void Run::sensitivities() {
             const SweepOperation& op = program_.operations[o];
             auto made = from.col(static_cast<Eigen::Index>(o) + 1);
             if (op.kind == 0) {
-                for (int t = op.first; t < op.first + op.count; ++t) made += program_.factor[t] * from.col(program_.source[t]);
+                for (int t = op.first; t < op.first + op.count; ++t)
+                    made += program_.factor[t] * from.col(program_.source[t]);
             } else {
-                made = predictions_[static_cast<std::size_t>(prediction_of_[o])].gain * from.col(program_.source[op.first]);
+                made = predictions_[static_cast<std::size_t>(prediction_of_[o])].gain *
+                       from.col(program_.source[op.first]);
             }
         }
     }
@@ -106,7 +111,8 @@ Run::Row Run::row(const Slope& slope, const Columns& columns, bool table) const 
             else if (j - table_slot < columns.back)
                 out.emplace_back(columns.coefficient(slope.step, j - table_slot), value);
         } else if (j < window && j <= newest) {
-            out.emplace_back(columns.level(newest - j), columns.by_log ? value * sigmas_[static_cast<std::size_t>(newest - j)] : value);
+            out.emplace_back(columns.level(newest - j),
+                             columns.by_log ? value * sigmas_[static_cast<std::size_t>(newest - j)] : value);
         }
     }
     return out;
@@ -196,7 +202,8 @@ MatrixXd Run::jacobian(const Columns& columns, bool table) const {
     MatrixXd all(source_.size() + noise_.size(), columns.count(table));
     all.topRows(source_.size()) = bias_rows(columns, table);
     for (std::size_t p = 0; p < predictions_.size(); ++p)
-        all.middleRows(source_.size() + static_cast<Eigen::Index>(p) * channels, channels) = noise_rows(p, columns, table);
+        all.middleRows(source_.size() + static_cast<Eigen::Index>(p) * channels, channels) =
+            noise_rows(p, columns, table);
     return all;
 }
 

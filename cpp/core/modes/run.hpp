@@ -25,7 +25,7 @@ struct Columns {
 };
 
 class Run {
-public:
+  public:
     // The program is one of a deterministic solver. Source, program and levels outlive the run. Without `derivatives`,
     // only the errors are there.
     Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta, bool derivatives);
@@ -47,12 +47,12 @@ public:
     // The rows themselves: modes, then channels of prediction 0, 1, ...
     MatrixXd jacobian(const Columns& columns, bool table) const;
 
-private:
+  private:
     struct Prediction {
         int operation;
         ArrayXd gain, gain_d, spread, spread_d;  // [channels]; of the operation, derivatives by its level
-        ArrayXd mode_gain, mode_gain_d;          // gain at each mode
-        ArrayXd shift, shift_d;                  // [modes]
+        ArrayXd mode_gain, mode_gain_d;  // gain at each mode
+        ArrayXd shift, shift_d;  // [modes]
     };
     using Row = std::vector<std::pair<int, double>>;  // derivative of a program's number by some columns
 
@@ -69,9 +69,9 @@ private:
     const std::vector<double>& sigmas_;
     std::vector<Prediction> predictions_;
     std::vector<int> prediction_of_;  // of each operation, or -1
-    ArrayXXd value_;                  // [modes x registers]
-    ArrayXXd gain_;                   // from each register to the output [channels x registers]
-    std::vector<ArrayXXd> from_;      // of each prediction: gain from it to each register [channels x registers]
+    ArrayXXd value_;  // [modes x registers]
+    ArrayXXd gain_;  // from each register to the output [channels x registers]
+    std::vector<ArrayXXd> from_;  // of each prediction: gain from it to each register [channels x registers]
     ArrayXd bias_;
     ArrayXXd noise_;
 };

@@ -66,8 +66,8 @@ Squares Search::squares(const Candidate& at, const Eigen::VectorXd& z, bool deri
     }
     ++evaluations_;
     const LevelsView view{at.sigmas.data(), static_cast<std::ptrdiff_t>(at.sigmas.size())};
-    const Program program = record(spec_of(at), view, 0.0, Derivatives::first,
-                                   designs_table_ ? Parameters::table : Parameters::none);
+    const Program program =
+        record(spec_of(at), view, 0.0, Derivatives::first, designs_table_ ? Parameters::table : Parameters::none);
     const Run run(problem_.source, program, at.sigmas, problem_.eta, true);
     out.sum = run.bias_sum() + run.noise_sum();
     const Columns columns{problem_.steps, back_};
@@ -96,9 +96,10 @@ Bounds Search::bounds(Eigen::Index size) const {
 
 Candidate Search::polish(const Candidate& start, const LeastSquaresOptions& options, Found& found) {
     const Eigen::VectorXd z = pack(start);
-    const LeastSquares best = minimise_squares(
-        [&](const Eigen::VectorXd& point, bool derivatives) { return squares(unpack(point, start), point, derivatives); }, z,
-        bounds(z.size()), options);
+    const LeastSquares best =
+        minimise_squares([&](const Eigen::VectorXd& point,
+                             bool derivatives) { return squares(unpack(point, start), point, derivatives); },
+                         z, bounds(z.size()), options);
     found.slope = best.slope;
     found.iterations += best.iterations;
     found.converged = best.converged;

@@ -15,7 +15,7 @@ struct Candidate {
 };
 
 class Search {
-public:
+  public:
     // The sum over the modes of this problem, for its solver (with free coefficients if `designs_table`).
     Search(const Problem& problem, bool designs_table);
 
@@ -25,7 +25,7 @@ public:
     SolverSpec spec_of(const Candidate& candidate) const;
     int evaluations() const { return evaluations_; }
 
-private:
+  private:
     Eigen::VectorXd pack(const Candidate& candidate) const;
     Candidate unpack(const Eigen::VectorXd& z, const Candidate& like) const;
     Squares squares(const Candidate& at, const Eigen::VectorXd& z, bool derivatives);

@@ -26,8 +26,8 @@ Source::Source(std::vector<GroupPointer> groups, std::vector<double> shares)
 }
 
 Answers Source::answer(double level, double eta) const {
-    Answers all{ArrayXd(channels_), ArrayXd(channels_), ArrayXd(channels_), ArrayXd(channels_), ArrayXd(size()),
-                ArrayXd(size())};
+    Answers all{ArrayXd(channels_), ArrayXd(channels_), ArrayXd(channels_),
+                ArrayXd(channels_), ArrayXd(size()),    ArrayXd(size())};
     std::ptrdiff_t channel = 0, mode = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const Answers one = groups_[g]->answer(level, eta);

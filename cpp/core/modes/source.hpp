@@ -22,7 +22,7 @@ struct Answers {
 
 // One kind of modes. Levels are positive unless said otherwise.
 class Group {
-public:
+  public:
     virtual ~Group() = default;
     virtual std::ptrdiff_t channels() const = 0;
     // `eta`: standard deviation of an error, as a fraction of the posterior's spread in each direction.
@@ -35,7 +35,7 @@ public:
     const ArrayXd& weight() const { return weight_; }              // of squared errors, [modes]
     const std::vector<int>& channel() const { return channel_; }  // of each mode
 
-protected:
+  protected:
     ArrayXd weight_;
     std::vector<int> channel_;
 };
@@ -44,7 +44,7 @@ using GroupPointer = std::shared_ptr<const Group>;
 
 // Several groups, one after the other.
 class Source {
-public:
+  public:
     // `shares` multiply the squared errors of the groups, those of their predictions included.
     Source(std::vector<GroupPointer> groups, std::vector<double> shares);
 
@@ -60,7 +60,7 @@ public:
     // Channel values at each mode.
     ArrayXd spread_out(const ArrayXd& by_channel) const;
 
-private:
+  private:
     std::vector<GroupPointer> groups_;
     std::vector<double> shares_;
     ArrayXd weight_, root_weight_;

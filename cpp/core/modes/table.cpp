@@ -13,13 +13,14 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 [[noreturn]] void refuse() {
-    throw std::invalid_argument("only deterministic solvers that predict once per step, at its first level, are tables "
-                                "of coefficients");
+    throw std::invalid_argument(
+        "only deterministic solvers that predict once per step, at its first level, are tables "
+        "of coefficients");
 }
 
 // Registers as combinations of y_0 and the predictions.
 class Forms {
-public:
+  public:
     Forms(const Program& program, const std::vector<double>& sigmas) : program_(program), sigmas_(sigmas) {
         const Index predictions = program.evaluations;
         form_ = MatrixXd::Zero(predictions + 1, static_cast<Index>(program.operations.size()) + 1);
@@ -31,12 +32,13 @@ public:
     // y at each level, as the network meets it.
     const VectorXd& at(std::size_t level) const { return at_[level]; }
 
-private:
+  private:
     void make(std::size_t o) {
         const SweepOperation& op = program_.operations[o];
         auto made = form_.col(static_cast<Index>(o) + 1);
         if (op.kind == 0) {
-            for (int t = op.first; t < op.first + op.count; ++t) made += program_.factor[t] * form_.col(program_.source[t]);
+            for (int t = op.first; t < op.first + op.count; ++t)
+                made += program_.factor[t] * form_.col(program_.source[t]);
             return;
         }
         const std::size_t prediction = at_.size();
@@ -62,7 +64,8 @@ Table table_of(const Program& program, const std::vector<double>& sigmas) {
     for (std::size_t n = 0; n < steps; ++n) {
         const double ratio = sigmas[n + 1] / sigmas[n];
         const VectorXd added = (forms.at(n + 1) - ratio * forms.at(n)) / (1.0 - ratio);
-        for (std::size_t j = 1; j <= n; ++j) table(static_cast<Index>(n), static_cast<Index>(j) - 1) = -added[static_cast<Index>(n - j) + 1];
+        for (std::size_t j = 1; j <= n; ++j)
+            table(static_cast<Index>(n), static_cast<Index>(j) - 1) = -added[static_cast<Index>(n - j) + 1];
     }
     return table;
 }
@@ -72,7 +75,7 @@ namespace {
 // The errors of all modes, and of unit errors in all predictions, carried from step to step. Rows are modes, then the
 // channels of prediction 0, 1, ...
 class Steps {
-public:
+  public:
     Steps(const Source& source, const std::vector<double>& sigmas, double eta)
         : source_(source), sigmas_(sigmas), eta_(eta), y_(source.solution(sigmas.front()).matrix()) {}
 
@@ -98,7 +101,8 @@ public:
         const VectorXd& newest = predictions_[n];
         y_ = (1.0 - share) * y_ + share * newest;
         MatrixXd differences(y_.size(), back);
-        for (int j = 0; j < back; ++j) differences.col(j) = share * (newest - predictions_[n - 1 - static_cast<std::size_t>(j)]);
+        for (int j = 0; j < back; ++j)
+            differences.col(j) = share * (newest - predictions_[n - 1 - static_cast<std::size_t>(j)]);
         VectorXd error = y_;
         error.head(source_.size()) -= source_.solution(sigmas_[n + 1]).matrix();
         const VectorXd c = solve(differences, error, weights(sigmas_[n + 1])).cwiseMax(-limit).cwiseMin(limit);
@@ -106,7 +110,7 @@ public:
         return c;
     }
 
-private:
+  private:
     static void grow(VectorXd& v, Index size) {
         const Index old = v.size();
         v.conservativeResize(size);
@@ -118,7 +122,8 @@ private:
         const ArrayXd flow = source_.flow(level, sigmas_.back()).square();
         ArrayXd out(y_.size());
         out.head(source_.size()) = source_.weight() * source_.spread_out(flow);
-        for (Index at = source_.size(); at < y_.size(); at += source_.channels()) out.segment(at, source_.channels()) = flow;
+        for (Index at = source_.size(); at < y_.size(); at += source_.channels())
+            out.segment(at, source_.channels()) = flow;
         return out;
     }
 

@@ -29,8 +29,7 @@ struct Basis {
         // Powers of T_n: T_{n + 1} = 2 t T_n - T_{n - 1}, exact in integers.
         double power[panel_nodes][panel_nodes] = {{1.0}, {0.0, 1.0}};
         for (int n = 2; n < panel_nodes; ++n)
-            for (int k = 0; k <= n; ++k)
-                power[n][k] = (k > 0 ? 2.0 * power[n - 1][k - 1] : 0.0) - power[n - 2][k];
+            for (int k = 0; k <= n; ++k) power[n][k] = (k > 0 ? 2.0 * power[n - 1][k - 1] : 0.0) - power[n - 2][k];
         for (int n = 0; n < panel_nodes; ++n)
             for (int k = 0; k < panel_nodes; ++k)
                 matrices.powers[n * panel_rows + k] = matrices.from_powers[k * panel_rows + n] = power[n][k];
@@ -119,11 +118,18 @@ PanelSums sum_panels(const SpectrumView& s, const std::vector<Panel>& panels, co
         const Spread spread = spread_of(nodes, piece.panel);
         if (spread == Spread::neither) return;
         const bool from_variance = spread == Spread::variance;
-        PanelChunk chunk{s.eigenvalues + piece.begin, s.weights + piece.begin, s.mean_power + piece.begin, piece.count,
-                         panels[piece.panel].center, &basis().matrices,
-                         (from_variance ? nodes.variance : nodes.excess).data() + node, from_variance ? 1.0 : 0.0,
+        PanelChunk chunk{s.eigenvalues + piece.begin,
+                         s.weights + piece.begin,
+                         s.mean_power + piece.begin,
+                         piece.count,
+                         panels[piece.panel].center,
+                         &basis().matrices,
+                         (from_variance ? nodes.variance : nodes.excess).data() + node,
+                         from_variance ? 1.0 : 0.0,
                          has_mean(s, piece) ? nodes.mean_error.data() + node : nullptr,
-                         slopes ? memory.data() + i * 2 * panel_rows : nullptr, 0.0, false};
+                         slopes ? memory.data() + i * 2 * panel_rows : nullptr,
+                         0.0,
+                         false};
         kernel(static_cast<int>(loss), chunk);
         sums[i] = chunk.sum;
         resolved[i] = chunk.resolved;
@@ -219,8 +225,7 @@ double sum_over_nodes(const Sampler& sampler, const SpectrumView& s, const std::
     }
     const std::vector<double> weights(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(count)),
         power(both.begin() + static_cast<std::ptrdiff_t>(count), both.end());
-    if (gradient)
-        plain_loss_sum(sampler, nodes.view(weights, power), levels, criterion, gradient, threads);
+    if (gradient) plain_loss_sum(sampler, nodes.view(weights, power), levels, criterion, gradient, threads);
     return sum;
 }
 

@@ -49,7 +49,8 @@ void test_names() {
     std::vector<std::string> names;
     each_loss([&](const char* name, Loss loss, auto l) {
         names.push_back(name);
-        CHECK(with_named_loss(loss, [&](auto other) { return std::string(decltype(other)::title) == decltype(l)::title; }),
+        CHECK(with_named_loss(loss,
+                              [&](auto other) { return std::string(decltype(other)::title) == decltype(l)::title; }),
               std::string(name) + ": name and trait belong together");
     });
     CHECK(names.size() == 4 && std::count(names.begin(), names.end(), "relative") == 1, "the loss has its name");
@@ -92,7 +93,8 @@ void test_gradient(const Sampler& sampler, const Criterion& criterion, const std
     for (std::size_t k = 0; k < 6; ++k) largest = std::max(largest, std::fabs(gradient[k] * sigmas[k]));
     for (std::size_t k = 0; k < 6; ++k) {
         const double slope = (value_at(sampler, data, sigmas, criterion, k, 1e-5) -
-                              value_at(sampler, data, sigmas, criterion, k, -1e-5)) / 2e-5;
+                              value_at(sampler, data, sigmas, criterion, k, -1e-5)) /
+                             2e-5;
         CHECK_CLOSE(gradient[k] * sigmas[k], slope, 1e-6, largest, name + ": slope " + std::to_string(k));
     }
 }
@@ -131,8 +133,8 @@ void test_derivatives() {
                 for (const Loss loss : {Loss::relative, Loss::w2}) {
                     const Criterion criterion{Process::flow, loss, target, start};
                     const Sampler sampler = make_sampler(name, {}, 0.0);
-                    test_gradient(sampler, criterion, std::string(name) + ", target " +
-                                                          std::to_string(static_cast<int>(target)));
+                    test_gradient(sampler, criterion,
+                                  std::string(name) + ", target " + std::to_string(static_cast<int>(target)));
                     test_gradient(make_sampler(name, {}, 0.1), criterion, std::string(name) + ", with errors");
                     test_hessian(name, criterion);
                 }
@@ -169,8 +171,8 @@ void test_design() {
     const Data data = power_law(25);
     for (const char* name : {"ddim", "ddpm", "ralston"})
         for (const Target target : {Target::data, Target::limit}) {
-            DesignProblem problem{data.view(), make_sampler(name, {}, 0.0), {Process::vp, Loss::relative, target},
-                                  20.0, 0.02, 6, {}};
+            DesignProblem problem{
+                data.view(), make_sampler(name, {}, 0.0), {Process::vp, Loss::relative, target}, 20.0, 0.02, 6, {}};
             problem.settings.threads = 1;
             const std::vector<double> start = levels(6, 0.02);
             const DesignResult found = design(problem, start.data(), 1);

@@ -17,10 +17,11 @@ struct Ancestral {
         const T from = churn(at, tape, carry);
         const Register prediction = tape.predict(carry.y, from);
         const AncestralStep<T> split = ancestral_step(from, at.next(), at.eta);
-        carry.y = euler(tape, carry.y, prediction, from, split.down, split.noise * T(at.spec.s_noise * at.spec.s_noise));
+        carry.y =
+            euler(tape, carry.y, prediction, from, split.down, split.noise * T(at.spec.s_noise * at.spec.s_noise));
     }
 
-private:
+  private:
     template <class T>
     static void predict_then_churn(const Step<T>& at, Tape<T>& tape, Carry& carry) {
         const Register slope = tape.predict_noise(carry.y, at.now());

@@ -72,7 +72,7 @@ struct DpmppMultistep {
         carry.y = update(at, tape, carry, order, h, stretched, keep, -expm1(-stretched), noise);
     }
 
-private:
+  private:
     // `reach` = (1 + eta) h: the exponent of the integrator.
     template <class T>
     static Register update(const Step<T>& at, Tape<T>& tape, const Carry& carry, int order, const T& h, const T& reach,

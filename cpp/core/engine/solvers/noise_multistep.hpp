@@ -32,7 +32,7 @@ struct Deis {
         carry.y = subtract_weighted(tape, carry, newton_weights(order, moment, gap));
     }
 
-private:
+  private:
     // int_0^h e^-x x^n dx, h = log(now / next); n! when the step ends at 0.
     template <class T>
     static T truncated_gamma(const Step<T>& at, int n) {
@@ -77,8 +77,7 @@ inline std::array<double, 4> adams_bashforth(int order) {
 
 template <class T>
 Register adams_bashforth_step(const Step<T>& at, Tape<T>& tape, const Carry& carry) {
-    const std::array<double, 4> weight =
-        adams_bashforth(std::min({static_cast<int>(at.spec.order), carry.seen, 4}));
+    const std::array<double, 4> weight = adams_bashforth(std::min({static_cast<int>(at.spec.order), carry.seen, 4}));
     const T length = at.now() - at.next();
     std::array<T, 4> w;
     for (int j = 0; j < 4; ++j) w[j] = length * T(weight[j]);
@@ -117,7 +116,7 @@ struct Plms {
         carry.y = tape.combine({{carry.y, T(1.0)}, {carry.past[0], half}, {slope, half}});
     }
 
-private:
+  private:
     // Whether the step belongs to a Runge-Kutta step: its pair must be whole, and end where there is noise to predict.
     template <class T>
     static bool runge_kutta(const Step<T>& at) {

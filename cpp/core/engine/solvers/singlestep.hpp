@@ -39,7 +39,7 @@ struct Singlestep {
         third_order(at, tape, carry, h, r0, keep, base, c1);
     }
 
-private:
+  private:
     template <class T>
     static void third_order(const Step<T>& at, Tape<T>& tape, Carry& carry, const T& h, const T& r0, const T& keep,
                             const T& base, const T& c1) {

@@ -17,7 +17,7 @@ struct UniPC {
         carry.y = advance(at, tape, carry);
     }
 
-private:
+  private:
     static bool corrects(const SolverSpec& spec, int index) {
         const std::vector<int>& off = spec.disable_corrector;
         return spec.corrector != 0.0 && index >= 0 && std::find(off.begin(), off.end(), index) == off.end();
@@ -102,10 +102,8 @@ private:
         const std::array<T, 3> rho = weights(order, place, f);
         const T w1 = -rho[0] / place[0], w_new = -rho[order - 1];
         if (order == 2)
-            return tape.combine({{carry.kept, f.keep},
-                                 {carry.past[0], f.base - w1 - w_new},
-                                 {carry.past[1], w1},
-                                 {prediction, w_new}});
+            return tape.combine(
+                {{carry.kept, f.keep}, {carry.past[0], f.base - w1 - w_new}, {carry.past[1], w1}, {prediction, w_new}});
         const T w2 = -rho[1] / place[1];
         return tape.combine({{carry.kept, f.keep},
                              {carry.past[0], f.base - w1 - w2 - w_new},
