@@ -247,7 +247,8 @@ void bind_modes(py::module_& m) {
         m.def(name, function, py::arg("modes"), py::arg("sampler"), py::arg("sigmas").noconvert(), py::arg("eta"));
     };
     run_arguments("modes_sums", &modes_sums);
-    m.def("modes_losses", &modes_losses, py::arg("modes"), py::arg("sampler"), py::arg("rows").noconvert(), py::arg("eta"));
+    m.def("modes_losses", &modes_losses, py::arg("modes"), py::arg("sampler"), py::arg("rows").noconvert(),
+          py::arg("eta"));
     run_arguments("modes_gradient", &modes_gradient);
     run_arguments("modes_jacobian", &modes_jacobian);
     m.def("greedy_coefficients", &greedy_coefficients, py::arg("modes"), py::arg("sigmas").noconvert(), py::arg("back"),
