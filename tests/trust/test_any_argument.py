@@ -258,10 +258,10 @@ def check_finite(value: Any) -> None:
         check_finite([value.gain, value.mean_gain, value.variance, value.injected])
 
 
-@pytest.mark.parametrize("name", sorted(CALLS))
-def test_finite_or_an_error_in_words(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    function, given_always, may_be_given = CALLS[name]
+def answers_in_words(
+    function: Callable[..., Any], given_always: list[Any], may_be_given: dict[str, Any]
+) -> None:
+    """Call with drawn arguments: numbers are finite, errors of an admitted kind and without words of the machinery."""
     some = st.fixed_dictionaries({}, optional=may_be_given)
 
     @settings(
@@ -287,3 +287,9 @@ def test_finite_or_an_error_in_words(name: str, tmp_path: Path, monkeypatch: pyt
         check_finite(result)
 
     check()
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_finite_or_an_error_in_words(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers_in_words(*CALLS[name])

@@ -12,7 +12,7 @@ from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import ProcessName, StartName
-from .._support.parameters import shared_parameters
+from .._support.texts import shared_texts
 from .._support.values import ByValue
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
@@ -115,7 +115,7 @@ class Transfer(ByValue):
         )
 
 
-@shared_parameters
+@shared_texts
 def transfer(
     spectrum: Any,
     schedule: Any,

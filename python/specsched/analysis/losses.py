@@ -10,7 +10,7 @@ from .. import _core
 from .._support import checks, codes
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
-from .._support.parameters import shared_parameters
+from .._support.texts import shared_texts
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
@@ -18,7 +18,7 @@ from .arguments import checked, checked_criterion, checked_threads
 from .mode_sources import has_modes, modes_of, only_distances
 
 
-@shared_parameters
+@shared_texts
 def evaluate(
     spectrum: Any,
     schedule: Any,
@@ -75,7 +75,7 @@ def evaluate(
     return _finite(value, loss)
 
 
-@shared_parameters
+@shared_texts
 def value_and_grad(
     spectrum: Any,
     schedule: Any,
@@ -172,7 +172,7 @@ class Costs(NamedTuple):
         )
 
 
-@shared_parameters
+@shared_texts
 def costs(
     spectrum: Any,
     schedule: Any,

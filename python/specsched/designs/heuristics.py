@@ -11,7 +11,7 @@ import numpy as np
 from .._support import checks
 from .._support.checks import FloatArray
 from .._support.codes import LossName, ProcessName, StartName, TargetName
-from .._support.parameters import shared_parameters
+from .._support.texts import shared_texts
 from ..analysis.losses import evaluate
 from ..analysis.mode_sources import has_modes, modes_of
 from ..samplers import as_sampler
@@ -47,7 +47,7 @@ class Member:
         return f"Member({self.family}: {shown(self.parameters)}; loss {self.loss:.6g})"
 
 
-@shared_parameters
+@shared_texts
 def best_member(
     spectrum: Any,
     steps: int,

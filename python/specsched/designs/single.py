@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._support.codes import LossName, ProcessName, StartName, TargetName
-from .._support.parameters import shared_parameters
+from .._support.texts import shared_texts
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
 from .modes.design import design_on_modes
@@ -18,7 +18,7 @@ from .rivals import rivals_of
 from .task import prepare, present, settle
 
 
-@shared_parameters
+@shared_texts
 def design(
     spectrum: Any,
     steps: int,

@@ -260,7 +260,8 @@ def check_spread(noise: Array, ops: Numpy) -> None:
     values = ops.to_host(noise)
     if not np.isfinite(values).all():
         raise ValueError(f"noise must be finite; {_count_bad(values)} of its {values.size} entries are not")
-    size = float(np.sqrt(np.mean(values**2)))
+    largest = float(np.abs(values).max()) or 1.0
+    size = largest * float(np.sqrt(np.mean((values / largest) ** 2)))  # no square overflows
     # 6 standard deviations of the root mean square of this many standard normal numbers.
     if abs(size - 1.0) > 6.0 / np.sqrt(2.0 * values.size) + 0.05:
         raise ValueError(

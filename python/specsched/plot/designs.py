@@ -9,6 +9,7 @@ import numpy as np
 
 from .._support import checks
 from .._support.codes import LOSS_TITLES
+from .._support.texts import shared_texts
 from ..analysis.losses import evaluate
 from ..analysis.mode_sources import has_modes
 from ..designs.result import Design
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@shared_texts
 def plot_design(
     design: Design,
     spectrum: Any,
@@ -46,16 +48,7 @@ def plot_design(
     others : mapping of str to Schedule, optional
         Schedules to show instead of the heuristics, the best one first.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument that is wrong.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------
@@ -87,6 +80,7 @@ def plot_design(
     return figure
 
 
+@shared_texts
 def plot_comparison(
     table: Mapping[str, Mapping[int, float]],
     *,
@@ -107,16 +101,7 @@ def plot_comparison(
     count : int
         How many others to draw in colour: those with the least geometric mean of losses.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the table is empty or the loss is not known.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------

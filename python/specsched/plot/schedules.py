@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._support.texts import shared_texts
 from ..schedules.schedule import Schedule, as_schedule
 from ._style import (
     BLACK,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@shared_texts
 def plot_schedules(schedules: Mapping[str, Any]) -> Figure:
     """The levels of several schedules over the steps, on a logarithmic axis.
 
@@ -36,16 +38,7 @@ def plot_schedules(schedules: Mapping[str, Any]) -> Figure:
         Names and levels; a last level of 0 is drawn on a line of its own below the others. Schedules of
         different lengths share an axis from 0 to 1.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none, or one is not a schedule.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._support.checks import FloatArray
 from .._support.codes import ProcessName
+from .._support.texts import shared_texts
 from ..analysis.gains import transfer
 from ..analysis.mode_sources import has_modes
 from ..schedules.schedule import Schedule
@@ -26,6 +27,7 @@ DYNAMIC_RANGE = 1e-10
 _MOST_POINTS = 2000
 
 
+@shared_texts
 def plot_spectrum(spectrum: Any) -> Figure:
     """Eigenvalues over their rank, largest first, both axes logarithmic.
 
@@ -34,16 +36,7 @@ def plot_spectrum(spectrum: Any) -> Figure:
     spectrum : Spectrum, array_like or Recording, or mapping of str to these
         One or several, to compare; of a recording the spectrum of its outputs.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        If something is not a spectrum.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------
@@ -69,6 +62,7 @@ def plot_spectrum(spectrum: Any) -> Figure:
     return figure
 
 
+@shared_texts
 def plot_outputs(
     spectrum: Any, schedules: Mapping[str, Any], *, sampler: Any = "ddim", process: ProcessName = "vp"
 ) -> Figure:
@@ -83,16 +77,7 @@ def plot_outputs(
     sampler, process
         As for `specsched.transfer`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument that is wrong.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------

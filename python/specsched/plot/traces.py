@@ -8,6 +8,7 @@ import numpy as np
 
 from .._support import checks
 from .._support.checks import FloatArray
+from .._support.texts import shared_texts
 from ..analysis.gains import Transfer
 from ._style import GRAY, VERMILION, new_figure, tidy, whole_numbers
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@shared_texts
 def plot_trace(result: Transfer, *, count: int = 10, last: int | None = None) -> Figure:
     """How the variances stray from those of the noising process, step by step.
 
@@ -27,16 +29,7 @@ def plot_trace(result: Transfer, *, count: int = 10, last: int | None = None) ->
     last : int, optional
         Show only so many of the last steps.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument that is wrong.
-    ImportError
-        If Matplotlib is missing.
+    @figure
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What parameters that many functions share mean: one text each, for the docstrings of all of them."""
+"""Parts of docstrings that many functions share, most of them parameters: one text each."""
 
 from __future__ import annotations
 
@@ -44,15 +44,26 @@ denoiser_error : float >= 0
     "threads": """
 threads : int
     OpenMP threads, 0 for the default. The result does not depend on it.""",
+    "figure": """
+Returns
+-------
+matplotlib.figure.Figure
+
+Raises
+------
+TypeError, ValueError
+    Naming the argument that is wrong.
+ImportError
+    If Matplotlib is missing.""",
 }
 
 
-def shared_parameters(function: F) -> F:
-    '''Puts the text of `SHARED` where a docstring has a line with ``@`` and the name of a parameter.
+def shared_texts(function: F) -> F:
+    '''Puts a text of `SHARED` where a docstring has a line with ``@`` and its name.
 
     Examples
     --------
-    >>> @shared_parameters
+    >>> @shared_texts
     ... def f(threads):
     ...     """Something.
     ...
