@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from test_any_argument import (
-    ERROR,
     HOSTILE,
     JUDGED,
     LEVELS,
@@ -63,17 +62,6 @@ CALLS: dict[str, Call] = {
         {"sampler": SAMPLER, "process": PROCESS, "loss": LOSS, "threads": THREADS, "start": HOSTILE},
     ),
     "evaluate a recording": (lambda *a, **k: ss.evaluate(RECORDED, *a, **k), [LEVELS], JUDGED),
-    "design from a recording": (
-        lambda *a, **k: ss.design(RECORDED, *a, **k),
-        [STEPS],
-        {
-            "sampler": SAMPLER,
-            "min_ratio": NUMBERS,
-            "denoiser_error": ERROR,
-            "init": LEVELS,
-            "robust": HOSTILE,
-        },
-    ),
     "sample": (ss.sample, [DENOISER, NOISE, LEVELS], {**RUN, "callback": HOSTILE, "generator": HOSTILE}),
     "record": (
         lambda *a, **k: ss.record(*a, **{"sigma_max": 20.0, "sigma_floor": 0.02, "levels": 64, **k}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._support import codes
 from .modes import Modes
 
 
@@ -22,6 +23,9 @@ def modes_of(source: Any) -> Modes:
 
 def only_distances(**given: str) -> None:
     """Raise for anything but the W2 distance to the exact solution: modes follow single trajectories."""
+    codes.criterion(
+        "vp", given.get("loss", "w2"), given.get("target", "limit")
+    )  # names that are known at all
     for name, only in (("loss", "w2"), ("target", "limit")):
         if given.get(name, only) != only:
             raise ValueError(

@@ -110,7 +110,7 @@ def resolve(
         raise TypeError(
             "sampler is needed with a schedule: a name such as 'dpmpp_2m', or a specsched.samplers.Sampler"
         )
-    kind: ProcessName = process or levels.made_for.get("process", default)
+    kind: ProcessName = levels.made_for.get("process", default) if process is None else process
     codes.process_code(kind)
     return levels, as_sampler(sampler), kind
 

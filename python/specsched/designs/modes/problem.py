@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from ...analysis.mode_sources import has_modes, modes_of, only_distances
 from ...analysis.modes import Modes
 from ...samplers import Multistep, Sampler, as_sampler
 from ...schedules.schedule import Schedule, as_schedule
+from ...spectra.neighbourhood import as_neighbourhood
 from ..methods.on_timesteps import GridEnds
 from ..problem import DEFAULT_DENOISER_ERROR, Options, as_spectra, compressed, ends_of, least_ratio_for
 
@@ -118,7 +120,10 @@ class Asked:
     @classmethod
     def of(cls, method: Any, combine: Any, alphas_cumprod: Any, robust: Any, schedule: Any = None) -> Asked:
         """From the arguments of `design`; raises for those that have no meaning on modes."""
-        for name, given in {"robust": bool(robust), "method": method != "newton"}.items():
+        for name, given in {
+            "robust": as_neighbourhood(robust) is not None,
+            "method": method != "newton",
+        }.items():
             if given:
                 raise ValueError(
                     f"{name} is not available for designs on modes (recordings, coefficients of Multistep)"
@@ -186,7 +191,7 @@ def _check_room(ratio: float, count: int, high: float, low: float, floor: float)
     if bottom >= high:
         raise ValueError(f"sigma_max must lie above sigma_min and sigma_floor, got {high:g} and {bottom:g}")
     intervals = count if low else count - 1
-    if bottom and intervals and ratio**intervals >= high / bottom:
+    if bottom and intervals * math.log(ratio) >= math.log(high / bottom):  # the power may have no double
         raise ValueError(
             f"min_ratio={ratio:g} leaves no room for {count} steps between {high:g} and {bottom:g}; it must be less "
             f"than {(high / bottom) ** (1.0 / intervals):g}"

@@ -158,7 +158,14 @@ def from_flow(
     if data_at not in (0, 1):
         raise ValueError(f"data_at must be 0 or 1, the time at which x is data, got {data_at!r}")
     scale = checks.real("time_scale", time_scale, above=0.0)
-    shared = (conditioning, guidance_scale, unconditional, batched, float(sigma_min), float(sigma_max))
+    shared = (
+        conditioning,
+        guidance_scale,
+        unconditional,
+        batched,
+        _level("sigma_min", sigma_min),
+        _level("sigma_max", sigma_max),
+    )
     return FlowDenoiser(velocity, float(data_at), scale, *shared)
 
 
@@ -169,3 +176,9 @@ def _end(network: Any, name: str, default: float) -> float:
     if value is None and table is not None and len(table):
         value = min(table) if name == "sigma_min" else max(table)
     return default if value is None else float(value)
+
+
+def _level(name: str, value: Any) -> float:
+    """An end of the range, which may be infinite."""
+    infinite = isinstance(value, float) and value == math.inf
+    return math.inf if infinite else checks.real(name, value, minimum=0.0)
