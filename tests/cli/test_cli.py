@@ -142,9 +142,9 @@ def test_images_and_sound(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["dim"] == 8 * 8 * 3
     first, second = result.stderr.splitlines()
     assert first.startswith("note: images differ in size")
-    assert first.endswith("size=8, their shortest side, and fit='cover' are used")
+    assert first.endswith("--size 8, their shortest side, and --fit cover are used")
     assert second.startswith("note: 3 images in 192 dimensions are too few")
-    assert "estimator='stationary' is used" in second
+    assert "--estimator stationary is used" in second
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, np.sin(np.arange(4000) * 0.1), 8000)
     document = json.loads(good("spectrum", wave, "--window", 64, "--hop", 32, "--json"))
@@ -253,7 +253,15 @@ def test_version_and_help() -> None:
     for command in ("design", "evaluate", "compare", "spectrum", "baselines", "demo"):
         assert command in good("--help")
         assert "--json" in good(command, "-h")
-    assert "--estimator" in good("design", "--help")
+    short, whole = good("design", "--help"), good("design", "--help-all")
+    for option in ("--estimator", "--sampler", "--model", "--out", "--help-all"):
+        assert option in short
+        assert option in whole
+    for option in ("--min-ratio", "--channel-axis", "--threads", "--combine"):
+        assert option not in short
+        assert option in whole
+    assert "uni_pc" not in whole  # an alias
+    assert len(short.splitlines()) < 0.6 * len(whole.splitlines())
 
 
 # ---- terminals, pipes and processes ---------------------------------------------------------------
@@ -355,9 +363,9 @@ def test_the_documented_commands_exist() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     blocks = "".join(part.partition("```")[0] for part in page.split("```sh\n")[1:])
     commands = [line.split() for line in blocks.replace("\\\n", " ").splitlines()]
-    assert len(commands) == 13
+    assert len(commands) == 15
     for words in commands:
-        known = good(words[1], "--help", columns=200)
+        known = good(words[1], "--help-all", columns=200)
         for word in words[2:]:
             assert not word.startswith("--") or f"{word} " in known, word
 

@@ -35,8 +35,10 @@ def test_bad_options(data: Path) -> None:
     assert "--max-iter" in bad("design", data, "--steps", 3, "--max-iter", 0)
     assert "--min-ratio" in bad("design", data, "--steps", 3, "--min-ratio", 0.5)
     assert "--denoiser-error" in bad("design", data, "--steps", 3, "--denoiser-error", -1)
-    assert "sigma_min" in bad("design", data, "--steps", 3, "--sigma-max", 1, "--sigma-min", 2)
-    assert "sigma_floor" in bad("design", data, "--steps", 3, "--sigma-floor", "nan")
+    assert "--sigma-min must lie below" in bad(
+        "design", data, "--steps", 3, "--sigma-max", 1, "--sigma-min", 2
+    )
+    assert "--sigma-floor must be finite" in bad("design", data, "--steps", 3, "--sigma-floor", "nan")
     assert "--steps must be integers" in bad("compare", data, "--steps", "4,x")
     assert "at least 1" in bad("compare", data, "--steps", "4,-2")
     assert "unknown baseline 'edn'" in bad("baselines", "--name", "edn")
@@ -51,7 +53,7 @@ def test_bad_data_options(data: Path, tmp_path: Path) -> None:
     assert "--scale" in bad("spectrum", data, "--scale", -1)
     assert "--floor" in bad("spectrum", data, "--floor", 0)
     assert "--drop" in bad("spectrum", data, "--drop", -1)
-    assert "size does not apply" in bad("spectrum", data, "--size", 8)
+    assert "--size does not apply" in bad("spectrum", data, "--size", 8)
     assert "unknown estimator" in bad("spectrum", data, "--estimator", "welch")
     assert "drops every entry" in bad("spectrum", data, "--drop", 100)
 

@@ -43,7 +43,9 @@ def test_design_with_eta(data: Path) -> None:
 def test_bad_variants(data: Path, tmp_path: Path) -> None:
     (tmp_path / "up.txt").write_text("0.1 0.2 0.3")
     (tmp_path / "words.txt").write_text("a b")
-    assert "alphas_cumprod" in bad("design", data, "--steps", 2, "--alphas-cumprod", tmp_path / "up.txt")
+    assert "--alphas-cumprod must decrease" in bad(
+        "design", data, "--steps", 2, "--alphas-cumprod", tmp_path / "up.txt"
+    )
     assert "numbers" in bad("design", data, "--steps", 2, "--alphas-cumprod", tmp_path / "words.txt")
     assert ".npy or .txt" in bad("design", data, "--steps", 2, "--alphas-cumprod", tmp_path / "x.csv")
     assert "--robust" in bad("design", data, "--steps", 2, "--robust", -1)

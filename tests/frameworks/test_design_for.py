@@ -95,9 +95,9 @@ STOCHASTIC: list[tuple[str, dict[str, Any], str]] = [
 
 
 def name_of(case: Any) -> str:
-    return (
-        case if isinstance(case, str) else ",".join(f"{k}={v}" for k, v in case.items() if "beta_" not in k)
-    )
+    if not isinstance(case, dict):
+        return str(case)
+    return ",".join(f"{key}={value}" for key, value in case.items() if "beta_" not in key)
 
 
 def make(name: str, config: dict[str, Any]) -> Any:
@@ -189,6 +189,29 @@ def test_another_scheduler_is_announced() -> None:
         ss.design_for(make("DDIMScheduler", SD), SPECTRUM, 4)
     with pytest.warns(UserWarning, match="runs dpmpp_2m, not plms"):
         ss.design_for(make("PNDMScheduler", SD), SPECTRUM, 4)
+
+
+@pytest.mark.parametrize(
+    ("config", "sampler", "runner"),
+    [
+        (SD, "DPM++ 2M", "DPMSolverMultistepScheduler"),
+        (SD, "dpmpp_3m", "DPMSolverMultistepScheduler"),
+        ({**SD, "prediction_type": "v_prediction"}, "heun", "HeunDiscreteScheduler"),
+        ({"shift": 3.0}, ss.samplers.UniPC(order=3), "UniPCMultistepScheduler"),
+    ],
+    ids=name_of,
+)
+def test_another_solver_for_the_same_model(config: dict[str, Any], sampler: Any, runner: str) -> None:
+    kind = "FlowMatchEulerDiscreteScheduler" if "shift" in config else "EulerDiscreteScheduler"
+    found = ss.design_for(make(kind, config), SPECTRUM, 8, sampler=sampler)
+    assert type(found.scheduler).__name__ == runner
+    assert found.design.sampler == ss.samplers.as_sampler(sampler)
+    got = gains(found.scheduler, found.arguments, found.problem)
+    options = {"sampler": found.design.sampler, "process": found.problem.process}
+    expected = np.sqrt(ss.transfer(SPECTRUM, found.design.schedule, **options).variance)
+    np.testing.assert_allclose(got, expected, rtol=2e-3)
+    with pytest.raises(ValueError, match="no scheduler of diffusers runs sampler 'lms'"):
+        ss.design_for(make(kind, config), SPECTRUM, 8, sampler="LMS")
 
 
 @pytest.mark.parametrize(

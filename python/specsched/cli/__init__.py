@@ -9,6 +9,8 @@ def main() -> None:
     """Entry point of the ``specsched`` program; ends the process with its exit code."""
     try:
         from .app import app
+
+        app(prog_name="specsched")
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "rich", "click"):
             raise
@@ -17,4 +19,3 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
-    app(prog_name="specsched")

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from .commands import compare, demo, design, evaluate, record, refine, spectrum, trial
+from .commands import compare, demo, design, evaluate, export, record, refine, spectrum, trial
 from .commands.heuristics import baselines, shift
-from .errors import OneLineErrors
 from .options import expanded
+from .shell.errors import OneLineErrors
+from .shell.help import TwoHelps
 
 app = typer.Typer(
     cls=OneLineErrors,
     help="Optimal noise schedules for diffusion samplers, from the spectrum of the data.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     # Boxes around the help need room; plain text does not.
     rich_markup_mode="rich" if shutil.get_terminal_size().columns >= 80 else None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (design, evaluate, compare, shift, spectrum, baselines, record, trial, refine, demo):
-    app.command(_module.__name__.rpartition(".")[2])(expanded(_module.run))
+for _module in (design, export, evaluate, compare, shift, spectrum, baselines, record, trial, refine, demo):
+    app.command(_module.__name__.rpartition(".")[2], cls=TwoHelps)(expanded(_module.run))
 
 
 def _show_version(wanted: bool) -> None:

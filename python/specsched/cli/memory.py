@@ -9,7 +9,7 @@ import typer
 
 from ..samplers import Sampler, from_saved
 from ..schedules.schedule import Schedule
-from .options import EndOptions, SolverOptions, parse_sampler
+from .options import EndOptions, SolverOptions, is_given, parse_sampler
 
 _SETTINGS = ("process", "loss", "target", "start")
 """Options of `SolverOptions` that a schedule remembers by the same name."""
@@ -32,7 +32,7 @@ def recall(
     facts = levels.made_for
     if not facts:
         return Recalled(solver, ends, {})
-    given = {name for name in context.params if _is_given(context, name)}
+    given = {name for name in context.params if is_given(context, name)}
     used: dict[str, Any] = {}
     differs: list[str] = []
     known = {field.name for field in fields(solver)}
@@ -80,8 +80,3 @@ def _sampler(entry: Any, shown: str) -> Sampler:
         return from_saved(entry)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{shown!r}, made_for: {error}") from None
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

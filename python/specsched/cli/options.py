@@ -19,6 +19,7 @@ from ..samplers import SAMPLERS, Sampler, as_sampler
 from ..schedules import baselines
 from ..schedules.training_grid import TrainingGrid
 from ..spectra.spectrum import Spectrum
+from .shell.help import HelpAll
 
 
 def _data(text: str, *names: str, **settings: Any) -> Any:
@@ -47,6 +48,7 @@ class DataOptions:
     hop: Annotated[int | None, _data("Frames between windows of sound.")] = None
     channel: Annotated[int | None, _data("Channel of the sound (default: their mean).")] = None
     limit: Annotated[int | None, _data("Largest number of samples, spread evenly.")] = None
+    skip_bad: Annotated[bool, _data("Leave out files that cannot be read, and say so.", "--skip-bad")] = False
     scale: Annotated[
         float | None, _data("Multiply the data by this factor, as latent models do before training.")
     ] = None
@@ -56,7 +58,7 @@ class DataOptions:
 
     def checked(self) -> dict[str, Any]:
         """The arguments of `load_spectrum`, parsed, before any work is done."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)[:12]}
+        given = {field.name: getattr(self, field.name) for field in fields(self)[:13]}
         given["size"] = None if self.size is None else _size(self.size)
         if self.value_range is not None:
             given["value_range"] = _numbers("--value-range", self.value_range, 2)
@@ -83,7 +85,11 @@ class SolverOptions:
     """What runs over the levels and how its output is judged."""
 
     sampler: Annotated[
-        str, _problem("Name, with options after a colon: ddim:eta=0.3. Known: " + ", ".join(SAMPLERS) + ".")
+        str,
+        _problem(
+            'Name, also as other programs write it ("DPM++ 2M", "Euler a"), with options after a colon: ddim:eta=0.3. '
+            "Known: " + ", ".join(dict.fromkeys(kind.names[0] for kind in SAMPLERS.values())) + "."
+        ),
     ] = "ddim"
     process: Annotated[str, _problem("vp, ve or flow.")] = "vp"
     loss: Annotated[str, _problem("One of " + ", ".join(codes.LOSSES) + ".")] = "w2"
@@ -234,7 +240,12 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
+    parameters.append(
+        inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAll)
+    )
+
     def run(**values: Any) -> None:
+        del values["help_all"]
         for name, kind in groups.items():
             values[name] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
         function(**values)
@@ -255,8 +266,16 @@ def _fields_as_parameters(kind: type[Any]) -> list[inspect.Parameter]:
     ]
 
 
-def parse_sampler(text: str) -> Sampler:
-    """``name`` or ``name:option=value,option=value`` as a sampler."""
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def parse_sampler(text: str | Sampler) -> Sampler:
+    """``name`` or ``name:option=value,option=value`` as a sampler; one that is there already stays."""
+    if isinstance(text, Sampler):
+        return text
     name, _, options = text.partition(":")
     sampler = as_sampler(name)
     if not options:

@@ -16,9 +16,11 @@ from ..spectra.sources.table import load_spectrum
 from ..spectra.spectrum import Spectrum
 from .console import progress_bar, working
 from .options import DataOptions, SolverOptions, read_numbers
+from .shell.interrupts import interruptible
 
 DATA_HELP = (
-    "Folder of images or sounds, an image, .wav or .flac file, .npy or .npz array, a saved spectrum, "
+    "Folder of images or sounds, an image, .wav or .flac file, .npy or .npz array, latents (.safetensors, .pt), a "
+    "saved spectrum, "
     "or one of the demos: photographs, digits, sound."
 )
 
@@ -26,7 +28,7 @@ DATA_HELP = (
 def read_spectrum(source: str, data: DataOptions) -> Spectrum:
     """The spectrum of DATA, as the options shape it, with a progress bar."""
     options = data.checked()
-    with progress_bar() as progress:
+    with progress_bar() as bar, interruptible(bar) as progress:
         spectrum = load_spectrum(source, **options, progress=progress)
     return data.shaped(spectrum)
 

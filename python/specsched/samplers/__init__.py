@@ -43,6 +43,7 @@ from .one_step import (
     EDMStochastic,
     Heun,
 )
+from .spellings import canonical
 from .tables import Multistep
 
 __all__ = [
@@ -113,6 +114,9 @@ _DEFAULTS: dict[str, Sampler] = {}
 def as_sampler(sampler: Any) -> Sampler:
     """The sampler of that name with default options, or the instance itself.
 
+    Names may be written as in other programs: "DPM++ 2M Karras", "Euler a", "UniPCMultistepScheduler". A schedule
+    that is named after the sampler is left aside.
+
     Raises
     ------
     TypeError
@@ -128,7 +132,8 @@ def as_sampler(sampler: Any) -> Sampler:
         )
     known = _DEFAULTS.get(sampler)
     if known is None:
-        known = _DEFAULTS[sampler] = checks.lookup("sampler", sampler, SAMPLERS)()
+        name = sampler if sampler in SAMPLERS else canonical(sampler, SAMPLERS) or sampler
+        known = _DEFAULTS[sampler] = checks.lookup("sampler", name, SAMPLERS)()
     return known
 
 

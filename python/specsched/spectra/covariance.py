@@ -70,6 +70,7 @@ def of_samples(
         state = _of_rows(samples, precision, center, ddof, progress)
     batches.enough(state.count, ddof)
     with Meter(progress, "eigenvalue problems", 1) as meter:
+        meter.add(0)  # says that it has begun: it may take longer than the samples
         keep_mean = not (isinstance(mean, str) and mean == "drop")
         moments = state.moments(ddof, keep_mean)
         meter.add()

@@ -16,14 +16,17 @@ from .. import report
 from ..console import note, print_json, say
 from ..files import Outputs
 from ..options import DataOptions, EndOptions, SearchOptions, SolverOptions, VariantOptions
+from ..pipelines import PipelineOptions
 from ..work import DATA_HELP, best_design, read_for, read_schedule, tune
 
 
 def run(
+    context: typer.Context,
     data: Annotated[
         list[str], typer.Argument(metavar="DATA", help=DATA_HELP + " Several: one schedule for all of them.")
     ],
     steps: Annotated[int, typer.Option(help="Number of steps.")],
+    pipeline: PipelineOptions,
     reading: DataOptions,
     solver: SolverOptions,
     ends: EndOptions,
@@ -44,22 +47,26 @@ def run(
     outputs = Outputs(data)
     outputs.check("--out", out, (".json",))
     outputs.check_picture("--plot", plot)
+    model, solver, ends, grid = pipeline.apply(solver, ends, context)
     options: dict[str, Any] = {**solver.checked(), **search.checked(), "combine": combine}
-    options |= variant.checked(options["sampler"])
+    options |= variant.checked(options["sampler"]) | grid
     levels = ends.checked(solver.process, steps)
-    if variant.alphas_cumprod is not None:  # the grid has a largest level of its own
-        levels["sigma_max"] = ends.sigma_max
+    if "alphas_cumprod" in options:  # the grid has ends of its own
+        levels |= {"sigma_max": None, "sigma_floor": None} if grid else {"sigma_max": ends.sigma_max}
     if combine not in ("mean", "worst"):
         raise ValueError(f"--combine must be mean or worst, got {combine!r}")
     if variant.design_eta and (init is not None or search.method != "newton"):
         raise ValueError("--design-eta goes without --init and --method")
     options |= levels | {"init": None if init is None else read_schedule(init)}
     reading.checked()
+    pipeline.warn_of(data, model)
     spectra = [read_for(source, reading, solver) for source in data]
     together = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
     # The worst of several losses is no loss of one spectrum, which is what a heuristic is tuned for; nor are tuned
     # heuristics on a grid or made for a neighbourhood.
-    one_loss = (combine == "mean" or len(spectra) == 1) and not (variant.alphas_cumprod or variant.robust)
+    one_loss = (combine == "mean" or len(spectra) == 1) and not (
+        "alphas_cumprod" in options or variant.robust
+    )
     families = list(FAMILIES) if tuned and one_loss and not variant.design_eta else []
     allowance = {"denoiser_error": options["denoiser_error"]}
     members = tune(together, steps, families, levels, solver.checked() | allowance)
@@ -72,11 +79,14 @@ def run(
     if as_json:
         names = report.problem_document(found.sampler, *solver.names)
         summaries = [report.spectrum_document(spectrum) for spectrum in spectra]
-        print_json({**names, "data": summaries, **report.design_document(found, members)})
+        run_in = {} if model is None else {"pipeline": model.document(found.schedule)}
+        print_json({**names, "data": summaries, **report.design_document(found, members), **run_in})
     else:
         for source, spectrum in zip(data, spectra, strict=True):
             report.show_spectrum(spectrum, source)
         show(found, members)
+        if model is not None:
+            model.show(found.schedule)
         for path in filter(None, (out, plot)):
             say(f"saved {path}")
     if not found.success:

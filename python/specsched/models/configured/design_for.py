@@ -16,7 +16,8 @@ from ...designs.single import design
 from ...schedules.export.configuration import Configuration
 from ...spectra.sources import folders, images, table
 from ...spectra.spectrum import Spectrum
-from .problems import NONE, PipelineProblem, problem_of, substitute
+from .choices import problem_with
+from .problems import NONE, PipelineProblem, substitute
 
 _KEPT = (
     "num_train_timesteps",
@@ -111,19 +112,25 @@ def design_for(pipe_or_scheduler: Any, data: Any, steps: int, **options: Any) ->
             "specsched design --scheduler-config"
         )
     config = Configuration.of(scheduler)
-    problem = problem_of(config)
+    chosen = options.pop("sampler", None)
+    problem = problem_with(config, chosen)
     for name in _FROM_THE_MODEL:
         if name in options:
             raise ValueError(
                 f"{name} is read from the scheduler's configuration; for another one use specsched.design"
             )
     solver = problem.sampler.name
+    if problem.runner == NONE and chosen is not None:
+        raise ValueError(
+            f"no scheduler of diffusers runs sampler {solver!r} on custom levels of this model; design without "
+            "sampler=, or use specsched.design and run the network with specsched.sample"
+        )
     if problem.runner == NONE:
         problem = substitute(config, problem)
     found = design(
         source_of(data, getattr(pipe_or_scheduler, "vae", None)), steps, **{**problem.options, **options}
     )
-    runner = runner_of(scheduler, config, problem, solver)
+    runner = runner_of(scheduler, config, problem, None if chosen else solver)
     return PipelineDesign(found.schedule.to_diffusers(runner), runner, found, problem)
 
 
@@ -138,18 +145,20 @@ def source_of(data: Any, vae: Any) -> Any:
     return data
 
 
-def runner_of(scheduler: Any, config: Configuration, problem: PipelineProblem, solver: str) -> Any:
-    """The scheduler that runs the levels: the given one where it can."""
+def runner_of(scheduler: Any, config: Configuration, problem: PipelineProblem, solver: str | None) -> Any:
+    """The scheduler that runs the levels: the given one where it can. `solver` is the scheduler's own, to be told."""
     if problem.runner in config.names:
         return (
             type(scheduler).from_config(scheduler.config, **problem.changes) if problem.changes else scheduler
         )
     import diffusers
 
-    steps = "the same steps" if solver == problem.sampler.name else f"{problem.sampler.name}, not {solver},"
-    tell(
-        f"{config.name} takes no custom levels: {problem.runner} runs {steps} on them; pipe.scheduler must be it"
-    )
+    if solver is not None:
+        own = problem.sampler.name
+        steps = "the same steps" if solver == own else f"{own}, not {solver},"
+        tell(
+            f"{config.name} takes no custom levels: {problem.runner} runs {steps} on them; pipe.scheduler must be it"
+        )
     kept = {name: config.options[name] for name in _KEPT if name in config.options}
     kind = getattr(diffusers, problem.runner)
     taken = inspect.signature(kind.__init__).parameters

@@ -23,7 +23,7 @@ from ...samplers import (
     Sampler,
 )
 from ...schedules.export.configuration import Configuration
-from .solvers import deis, dpm_multistep, dpm_singlestep, unipc
+from .solvers import DPM_DEFAULTS, deis, dpm_multistep, dpm_singlestep, unipc, unlike
 
 NONE = ""
 """Runner of solvers whose schedulers in diffusers take no custom levels."""
@@ -122,20 +122,13 @@ def substitute(config: Configuration, problem: PipelineProblem) -> PipelineProbl
         )
     if config.alphas_cumprod is None:
         return replace(problem, sampler=DDIM(), runner="EDMEulerScheduler")
-    changes = {
-        "algorithm_type": "dpmsolver++",
-        "solver_order": 2,
-        "solver_type": "midpoint",
-        "final_sigmas_type": "zero",
-        "lower_order_final": True,
-    }
     if not problem.sampler.deterministic:
         return _on_grid(config, DDPM(), "DDPMScheduler", changes=_plain(config))
     return _on_grid(
         config,
         DPMpp2M(lower_order_final=True),
         "DPMSolverMultistepScheduler",
-        changes=_plain(config, **changes),
+        changes=_plain(config, **unlike(config, DPM_DEFAULTS)),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...samplers import (
     DEIS,
     DPMMultistep,
@@ -16,6 +18,21 @@ from ...samplers import (
     UniPC,
 )
 from ...schedules.export.configuration import Configuration
+
+DPM_DEFAULTS = {
+    "algorithm_type": "dpmsolver++",
+    "solver_order": 2,
+    "solver_type": "midpoint",
+    "lower_order_final": True,
+    "euler_at_final": False,
+    "final_sigmas_type": "zero",
+}
+"""What DPMSolverMultistepScheduler does where its configuration says nothing (diffusers 0.42)."""
+
+
+def unlike(config: Configuration, options: dict[str, Any]) -> dict[str, Any]:
+    """Those of `options` that a DPMSolverMultistepScheduler of this configuration would not have by itself."""
+    return {k: value for k, value in options.items() if config.option(k, DPM_DEFAULTS[k]) != value}
 
 
 def dpm_multistep(config: Configuration) -> Sampler:

@@ -8,13 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import comfyui, diffusers, k_diffusion
+from .. import training_grid
+from . import a1111, comfyui, diffusers, k_diffusion, libraries, sdcpp
 
-__all__ = ["TARGETS", "comfyui", "diffusers", "k_diffusion"]
+__all__ = ["REFUSED", "TARGETS", "a1111", "comfyui", "diffusers", "k_diffusion", "libraries", "sdcpp"]
 
 TARGETS: dict[str, Callable[..., Any]] = {
     "diffusers": diffusers.keyword_arguments,
     "k_diffusion": k_diffusion.tensor,
     "comfyui": comfyui.comfy_sigmas,
+    "timesteps": training_grid.to_timesteps,
+    "a1111": a1111.script,
+    "sdcpp": sdcpp.options,
+    "physicsnemo": libraries.physicsnemo,
+    "smalldiffusion": libraries.smalldiffusion,
+    "flow_matching": libraries.flow_matching,
+    "azula": libraries.azula,
+    "deepinv": libraries.deepinv,
 }
 """Every framework by name: what `Schedule.to` looks up."""
+
+REFUSED: dict[str, str] = {
+    "edm": "NVlabs/edm has no argument for levels (generate.py); run the network with specsched.sample and "
+    "specsched.models.from_edm",
+    "skrample": "no release of it could be tried here; its samplers take sigmas of a list, which schedule.sigmas is",
+}
+"""Hosts without a hook for levels, and what to do."""

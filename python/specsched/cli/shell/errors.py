@@ -10,7 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from .._support.notices import Notice
+from ..._support.notices import Notice
+from .wording import options_of, reworded
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -36,7 +37,7 @@ class OneLineErrors(TyperGroup):
         try:
             extra["standalone_mode"] = False
             with warnings.catch_warnings():
-                _show_notices()
+                _show_notices(options_of(self))
                 code = super().main(args, prog_name, **extra)
             sys.stdout.flush()
         except typer.Exit as end:
@@ -48,7 +49,7 @@ class OneLineErrors(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             code = 1
         except _EXPECTED as error:
-            code = _say(f"error: {_one_line(error)}", BAD_INPUT)
+            code = _say(f"error: {reworded(_one_line(error), options_of(self))}", BAD_INPUT)
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise
@@ -56,14 +57,14 @@ class OneLineErrors(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show_notices() -> None:
+def _show_notices(options: dict[str, str]) -> None:
     """What the library chose for the user becomes a line on standard error; other warnings stay as they are."""
     warnings.simplefilter("always", Notice)
     others = warnings.showwarning
 
     def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
         if issubclass(category, Notice):
-            sys.stderr.write(f"note: {_joined(str(message))}\n")
+            sys.stderr.write(f"note: {reworded(_joined(str(message)), options)}\n")
         else:
             others(message, category, *place, **more)
 

@@ -1,0 +1,143 @@
+"""Models by name, and schedulers by their configuration: what they decide, and how their pipelines are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..models.configured.choices import problem_with
+from ..models.configured.problems import NONE, PipelineProblem, problem_of, substitute
+from ..models.configured.published import MODELS, Published, published
+from ..schedules.export.configuration import Configuration
+from ..schedules.export.diffusers import keyword_arguments
+from ..schedules.schedule import Schedule
+from ..spectra.sources import folders, images
+from .console import note, say
+from .options import EndOptions, SolverOptions, is_given, parse_sampler
+
+_DECIDED = ("process", "sigma_max", "sigma_min", "alphas_cumprod")
+
+
+def _option(text: str) -> Any:
+    return typer.Option(help=text, rich_help_panel="Sampler and levels")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What was read of a scheduler."""
+
+    config: Configuration
+    problem: PipelineProblem
+    model: Published | None
+
+    def arguments(self, schedule: Schedule) -> dict[str, Any] | None:
+        """What ``pipe(...)`` takes; None where nothing in diffusers runs the solver."""
+        problem = self.problem
+        if problem.runner == NONE:
+            return None
+        config = self.config.changed(**problem.changes)
+        if problem.runner not in config.names:
+            config = Configuration((problem.runner,), config.options, config.alphas_cumprod)
+        return plain(keyword_arguments(schedule.sigmas, config))
+
+    def document(self, schedule: Schedule) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "scheduler": self.problem.runner or None,
+            "changes": self.problem.changes,
+            "arguments": self.arguments(schedule),
+            "source": None if self.model is None else self.model.source,
+        }
+
+    def show(self, schedule: Schedule) -> None:
+        """How to run it."""
+        arguments = self.arguments(schedule)
+        say()
+        if arguments is None:
+            say("Run it with specsched.sample, or with the model's own program: it takes the levels above.")
+            return
+        (name, values), changes = next(iter(arguments.items())), self.problem.changes
+        given = "".join(f", {key}={value!r}" for key, value in changes.items() if key != "trained_betas")
+        if self.problem.runner != self.config.name or changes:
+            say(f"pipe.scheduler = {self.problem.runner}.from_config(pipe.scheduler.config{given})")
+        shown = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
+        wrapped = f"torch.tensor([{shown}])" if self.problem.runner == "EDMEulerScheduler" else f"[{shown}]"
+        say(f"pipe(..., {name}={wrapped})")
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """Where solver, process, ends and grid are read."""
+
+    model: Annotated[
+        str | None, _option(f"A published model, which decides sampler and levels: {', '.join(MODELS)}.")
+    ] = None
+    scheduler_config: Annotated[
+        Path | None, _option("The same, from scheduler/scheduler_config.json of a diffusers pipeline.")
+    ] = None
+
+    def read(self, sampler: Any = None) -> Pipeline | None:
+        """What they say, if one is given; with a sampler of the user's own, for a scheduler that has it."""
+        if self.model is not None and self.scheduler_config is not None:
+            raise ValueError("--model and --scheduler-config say the same; give one of them")
+        if self.model is not None:
+            model, config, problem = published(self.model)
+        elif self.scheduler_config is not None:
+            model, config = None, Configuration.load(self.scheduler_config)
+            problem = problem_of(config)
+        else:
+            return None
+        if sampler is not None:
+            problem = problem_with(config, parse_sampler(sampler))
+        elif problem.runner == NONE and not (model is not None and model.heun):
+            solver = problem.sampler.name
+            problem = substitute(config, problem)
+            note(
+                f"note: {config.name} takes no custom levels: {problem.runner} does, and the design is for "
+                f"{problem.sampler.name}, not {solver}"
+            )
+        return Pipeline(config, problem, model)
+
+    def apply(
+        self, solver: SolverOptions, ends: EndOptions, context: typer.Context
+    ) -> tuple[Pipeline | None, SolverOptions, EndOptions, dict[str, Any]]:
+        """Options with what the model decides, and the arguments of `design` that no option holds."""
+        given = {name for name in context.params if is_given(context, name)}
+        found = self.read(solver.sampler if "sampler" in given else None)
+        if found is None:
+            return None, solver, ends, {}
+        for name in _DECIDED:
+            if name in given:
+                raise ValueError(f"--{name.replace('_', '-')} is decided by the model; leave it out")
+        problem = found.problem
+        own: Any = problem.sampler
+        solver = replace(solver, sampler=own, process=problem.process)
+        floor = problem.sigma_floor if problem.sigma_min == 0.0 else None
+        ends = EndOptions(
+            problem.sigma_max, problem.sigma_min, ends.sigma_floor if "sigma_floor" in given else floor
+        )
+        extra = {} if problem.alphas_cumprod is None else {"alphas_cumprod": problem.alphas_cumprod}
+        return found, solver, ends, extra
+
+    def warn_of(self, data: list[str], pipeline: Pipeline | None) -> None:
+        """Pictures are not what latent models denoise."""
+        model = None if pipeline is None else pipeline.model
+        if model is None or model.scale is None:
+            return
+        if any(_pictures(source) for source in data):
+            note(
+                f"note: {self.model} denoises {model.latents}, and DATA are pictures: its levels will not fit them"
+            )
+
+
+def _pictures(source: str) -> bool:
+    return source == "photographs" or bool(folders.files_below(Path(source), images.SUFFIXES))
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors and arrays as lists."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
