@@ -118,6 +118,19 @@ def test_worst_case_over_a_range_of_guidance(guided: list[ss.Recording], sampler
         assert max(each) >= loss_of(one, alone) * (1 - 1e-2)
 
 
+def test_a_recording_and_a_spectrum_together(recording: ss.Recording) -> None:
+    spectrum = ss.Spectrum([2.0, 0.5, 0.1, 0.02])
+    found = ss.design([recording, spectrum], 5, sampler="dpmpp_2m")
+    assert found.denoiser_error == 0.12
+    assert ss.design([recording, spectrum], 12, sampler="dpmpp_2m").denoiser_error == 0.06
+    assert found.schedule[0] == pytest.approx(HIGH)
+    assert found.sigma_floor == LOW
+    assert found.losses[1] == pytest.approx(
+        ss.evaluate(spectrum, found.schedule, sampler="dpmpp_2m"), rel=1e-6
+    )
+    assert ss.design(recording, 5, sampler=Multistep(order=3)).denoiser_error == 0.06
+
+
 def test_worst_case_is_stationary(guided: list[ss.Recording]) -> None:
     """No small move lowers the worst error by more than the rounds leave undone."""
     found = ss.design(guided, 4, sampler="ddim", combine="worst", denoiser_error=0.0)

@@ -81,6 +81,25 @@ def test_images_of_a_linear_denoiser_are_predicted() -> None:
     assert np.sum(found.eigenvalues * found.weights) == pytest.approx(Images().power.sum(), rel=0.1)
 
 
+def test_predictions_for_gaussian_denoisers_are_exact() -> None:
+    """On the recorded starts, with one eigenvalue in each band: what is left is the error of the recorded flow."""
+    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(8), np.fft.fftfreq(8))) * 8
+    power = 4.0 * 0.3 ** np.searchsorted([0.5, 1.5, 2.5, 4.0], radius, side="right")
+
+    def denoise(y: Any, sigma: float) -> Any:
+        return np.fft.ifft2(np.fft.fft2(y) * power / (power + sigma**2)).real
+
+    starts = noise(8, (1, 8, 8))
+    recording = ss.record(denoise, starts, sigma_max=HIGH, sigma_floor=LOW, levels=960)
+    floor_gain = power / np.sqrt((power + LOW**2) * (power + HIGH**2))
+    exact = np.fft.ifft2(np.fft.fft2(starts * np.sqrt(1.0 + HIGH**2)) * floor_gain).real
+    for sampler in ("ddim", "dpmpp_2m", "heun"):
+        for count in (4, 10):
+            schedule = ladder("edm", count)
+            real = np.sqrt(np.mean((ss.sample(denoise, starts, schedule, sampler=sampler) - exact) ** 2))
+            assert recording.predict(schedule, sampler=sampler) == pytest.approx(real, rel=1e-5)
+
+
 @pytest.mark.parametrize(("guidance", "samplers"), [(1.0, ("ddim", "dpmpp_2m")), (4.0, ("dpmpp_2m",))])
 def test_mixtures_are_predicted_with_measured_slopes(guidance: float, samplers: Any) -> None:
     denoiser = Mixture(guidance)

@@ -33,6 +33,9 @@ LEVELS = 120
 DEGREE = 28
 # What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
 _SLOPE_DEGREE = 8
+# Newton's steps towards the variance that fits a slope, and how far its logarithm may go from that of the outputs:
+# with guidance no Gaussian fits, and what it leaves is smooth as long as it is not absurd.
+_SLOPE_STEPS, _FARTHEST = 30, 3.0
 # So is the size of the residual.
 _ROUGHNESS_DEGREE = 6
 # Size of the perturbation as a share of the posterior's spread: like the errors that a good solver makes.
@@ -302,12 +305,12 @@ def _fits(
     """Second moments per start, slopes as series, and how far the network is from both."""
     x = interval(levels, float(levels[-1]), float(levels[0]))
     posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
-    gaussian = posterior / levels**2
+    measured = sums.aligned / sums.perturbation if slopes else posterior / levels**2
+    gaussian = _nearest_gaussian(measured, levels, variances) if slopes else measured
     degree = degree_for(levels.size)
     slope = np.linalg.lstsq(chebyshev.chebvander(x, degree), gaussian.T, rcond=None)[0].T
     deviation = np.zeros(len(bands.sizes))
     if slopes:
-        measured = sums.aligned / sums.perturbation
         low = min(_SLOPE_DEGREE, degree)
         slope[:, : low + 1] += np.linalg.lstsq(
             chebyshev.chebvander(x, low), (measured - gaussian).T, rcond=None
@@ -322,6 +325,21 @@ def _fits(
         "roughness": _smooth(x, np.sqrt(power)),
         "roughness_share": np.sqrt((power / np.maximum(posterior, 1e-300)).mean(axis=1)),
     }
+
+
+def _nearest_gaussian(slopes: FloatArray, levels: FloatArray, variances: FloatArray) -> FloatArray:
+    """The slopes lambda / (lambda + r^2) nearest to measured ones, by Gauss-Newton in log(lambda).
+
+    The variances of a few outputs err by tens of per cent; slopes tell those of Gaussian data exactly.
+    """
+    known = np.log(np.maximum(variances, 1e-300))
+    logs, square = known.copy(), levels**2
+    for _ in range(_SLOPE_STEPS):
+        gaussian = 1.0 / (1.0 + square * np.exp(-logs)[:, None])
+        by_log = gaussian * (1.0 - gaussian)
+        steps = np.sum(by_log * (slopes - gaussian), axis=1) / np.maximum(np.sum(by_log**2, axis=1), 1e-12)
+        logs = np.clip(logs + np.clip(steps, -1.0, 1.0), known - _FARTHEST, known + _FARTHEST)
+    return np.asarray(1.0 / (1.0 + square * np.exp(-logs)[:, None]))
 
 
 def _smooth(x: FloatArray, deviations: FloatArray) -> FloatArray:
