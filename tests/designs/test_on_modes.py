@@ -90,7 +90,8 @@ def test_error_term_lowers_what_errors_of_predictions_become() -> None:
 
 
 def test_order_is_lowered_to_the_steps() -> None:
-    found = ss.design(SPECTRUM, 2, sampler=Multistep(order=4), **ENDS)
+    with pytest.warns(UserWarning, match="order 4 is lowered to 2"):
+        found = ss.design(SPECTRUM, 2, sampler=Multistep(order=4), **ENDS)
     assert np.shape(found.sampler.coefficients) == (2, 1)
 
 
@@ -101,6 +102,7 @@ def test_several_sources() -> None:
     assert both.loss == pytest.approx(np.sqrt(np.mean(np.square(both.losses))), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:order 2 is lowered to 1")
 def test_steps_of_one_and_two() -> None:
     for steps in (1, 2):
         for sampler in ("ddim", Multistep(order=2)):

@@ -154,6 +154,19 @@ def test_damaged_and_foreign_files(tmp_path: Path, monkeypatch: Any) -> None:
         ss.Recording.load(path)
 
 
+def test_designs_of_another_recording_warn(tmp_path: Path) -> None:
+    ends: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW, "slopes": False}
+    own, other = (ss.record(Mixture(), noise(8, seed=seed), **ends) for seed in (1, 2))
+    design = ss.design(own, 4, sampler=ss.samplers.Multistep(order=2))
+    design.schedule.save(tmp_path / "design.json")
+    schedule = ss.Schedule.load(tmp_path / "design.json")
+    assert own.predict(schedule) == own.predict(design)
+    with pytest.warns(
+        UserWarning, match=f"designed on the recording {own.hash}, and this one is {other.hash}"
+    ):
+        other.predict(schedule)
+
+
 def test_recordings_of_other_starts_add_up() -> None:
     denoiser, starts = Images(), noise(16, (1, 8, 8))
     options: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW, "slopes": False}

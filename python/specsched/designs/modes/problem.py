@@ -12,6 +12,7 @@ import numpy as np
 from ... import _core
 from ..._support import checks
 from ..._support.checks import FloatArray
+from ..._support.notices import tell
 from ...analysis.arguments import LARGEST_DENOISER_ERROR
 from ...analysis.mode_arrays import only_deterministic
 from ...analysis.mode_sources import has_modes, modes_of, only_distances
@@ -231,6 +232,7 @@ def _numbers(source: Any) -> bool:
 def _lowered(solver: Sampler, steps: int) -> Sampler:
     """An order above the number of steps has nothing to combine: it is the number of steps."""
     if isinstance(solver, Multistep) and not solver.designed and solver.order > steps:
+        tell(f"order {solver.order} is lowered to {steps}: so many steps have no more predictions to combine")
         return Multistep(order=steps)
     if isinstance(solver, Multistep) and not solver.designed and solver.order > 4:
         raise ValueError(f"coefficients are designed for orders up to 4, got {solver.order}")

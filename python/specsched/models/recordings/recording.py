@@ -18,6 +18,7 @@ from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.codes import ProcessName
 from ..._support.files import write_whole
+from ..._support.notices import tell
 from ...analysis.modes import Modes
 from ...spectra.spectrum import Spectrum
 from ..figures import figure_of_recording
@@ -166,8 +167,19 @@ class Recording:
         ------
         ValueError
             Another first level, a level below `sigma_floor`, or a stochastic sampler.
+
+        Warns
+        -----
+        UserWarning
+            The schedule was designed on other recordings.
         """
         levels, solver, _ = resolve(schedule, sampler, self.process)
+        made = levels.made_for.get("recordings", [self.hash])
+        if self.hash not in made:
+            tell(
+                f"the schedule was designed on the recording {', '.join(made)}, and this one is {self.hash}: another "
+                "model, other conditions or other starts; design on this one"
+            )
         return self._modes.errors(levels, solver)[0] / float(np.sqrt(self.dim))
 
     def check_model(self, answers: FloatArray) -> None:
