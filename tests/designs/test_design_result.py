@@ -84,7 +84,7 @@ def test_repr_names_the_essentials(found: ss.Design) -> None:
     assert "W2 distance" in text
     for name in list(found.gains)[:8]:  # the best
         assert name in text
-    assert f"and {len(found.gains) - 8} more" in text
+    assert f"and {len(found.gains) - 10} more" in text
     failed = repr(replace(found, success=False, message="iteration limit reached"))
     assert "NOT converged: iteration limit reached" in failed
 

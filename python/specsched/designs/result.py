@@ -21,7 +21,7 @@ from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
 
-_SHOWN = 8
+_SHOWN = 10
 """Heuristics that a design prints, the best first."""
 
 
