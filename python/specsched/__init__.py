@@ -21,6 +21,7 @@ from .spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from . import diffusers, k_diffusion, models
+    from .designs.scans.experts import ExpertsDesign, design_experts
     from .designs.scans.result import ScanResult
     from .designs.scans.runs import scan
     from .models.configured.design_for import design_for
@@ -35,6 +36,7 @@ __version__ = VERSION
 __all__ = [
     "Costs",
     "Design",
+    "ExpertsDesign",
     "Fit",
     "Neighbourhood",
     "Recording",
@@ -51,6 +53,7 @@ __all__ = [
     "costs",
     "design",
     "design_eta",
+    "design_experts",
     "design_for",
     "design_path",
     "diffusers",
@@ -71,9 +74,11 @@ __all__ = [
 
 # What works with networks or with processes loads when it is first asked for.
 _LAZY = {
+    "design_experts": "designs.scans.experts",
     "design_for": "models.configured.design_for",
     "diffusers": "diffusers",
     "k_diffusion": "k_diffusion",
+    "ExpertsDesign": "designs.scans.experts",
     "models": "models",
     "record": "models.recordings.record",
     "Recording": "models.recordings.recording",

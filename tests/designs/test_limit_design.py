@@ -98,3 +98,13 @@ def test_on_a_grid_levels_keep_apart_and_no_heuristic_is_better() -> None:
     for name, rival in found.baseline_schedules.items():
         theirs = ss.evaluate(PHOTOGRAPH_LIKE, rival, sampler="dpmpp_2m", denoiser_error=error)
         assert mine <= theirs * (1 + 1e-9), name
+
+
+def test_a_rounded_end_is_the_grids_own_and_a_note_says_so() -> None:
+    grid = np.cumprod(1.0 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
+    with pytest.warns(UserWarning, match=r"sigma_max=14\.61 is taken for the grid's own level 14\.6146"):
+        found = ss.design(PHOTOGRAPH_LIKE, 4, sampler="dpmpp_2m", alphas_cumprod=grid, sigma_max=14.61)
+    assert found.timesteps is not None
+    assert found.timesteps[0] == 999
+    with pytest.raises(ValueError, match=r"sigma_max=14\.55 is not a level"):
+        ss.design(PHOTOGRAPH_LIKE, 4, sampler="dpmpp_2m", alphas_cumprod=grid, sigma_max=14.55)

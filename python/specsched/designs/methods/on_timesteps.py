@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..._support import checks
 from ..._support.checks import FloatArray
-from ...schedules.training_grid import TrainingGrid, cheapest_descent
+from ..._support.notices import tell
+from ...schedules.training_grid import TrainingGrid, cheapest_descent, rounds_to
 from ..problem import Options
 
 IntArray = NDArray[np.int64]
@@ -96,6 +97,12 @@ class GridEnds:
         t = int(np.argmin(place))
         beside = t - 1 if (t > 0 and self.logs[t] > math.log(level)) or t == len(self.logs) - 1 else t + 1
         if place[t] > SNAP * abs(self.logs[beside] - self.logs[t]):
+            for end in (0, len(self.sigmas) - 1):
+                if rounds_to(level, float(self.sigmas[end])):
+                    tell(
+                        f"{name}={level:g} is taken for the grid's own level {self.sigmas[end]:.6g}", above=6
+                    )
+                    return end
             raise ValueError(
                 f"{name}={level:g} is not a level of alphas_cumprod, which lie between {self.sigmas[0]:.6g} and "
                 f"{self.sigmas[-1]:.6g}; the nearest is {self.sigmas[t]:.9g} (timestep {t})"
