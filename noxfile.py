@@ -16,10 +16,10 @@ nox.options.sessions = ["lint", "docs", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 CPP_TOOLS = ("cmake", "ninja", "cmeel-eigen>=3.4,<3.5")
-# Files of evidence one by one: Ruff would format the Markdown beside them too.
+# Files of evidence and docs one by one: Ruff would format the Markdown beside them too.
 PYTHON_SOURCES = [
     *("python", "tests", "examples", "bench", "studies", "noxfile.py"),
-    *map(str, sorted(Path("evidence").glob("*.py"))),
+    *map(str, sorted([*Path("evidence").glob("*.py"), *Path("docs").glob("*.py")])),
 ]
 
 
@@ -90,10 +90,19 @@ def tidy(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documents: line lengths, headings, links, constants that stand in the code, snippets that run."""
-    session.install(".[test]")
-    snippets = sorted(str(path) for path in Path("tests").rglob("test_codebase.py"))
-    session.run("pytest", "-q", "tests/test_docs.py", *snippets)
+    """The site in build/site, warnings as errors; before it the form of the pages, and all code on them is run."""
+    session.install(".[test,docs,frameworks]", "safetensors")
+    session.run("pytest", "-q", "tests/test_docs.py", "tests/test_site.py", *session.posargs)
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "docs", "build/site")
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run the notebooks again and keep their outputs; names as arguments (docs/notebooks)."""
+    session.install(".[docs,frameworks]", "safetensors")
+    chosen = session.posargs or map(str, sorted(Path("docs/notebooks").glob("*.ipynb")))
+    for path in chosen:
+        session.run("jupyter", "execute", "--inplace", path, env={"PYTHONWARNINGS": "ignore"})
 
 
 @nox.session

@@ -256,3 +256,12 @@ def test_a_step_takes_less_than_a_millisecond() -> None:
 def test_the_library_alone_does_not_load_diffusers() -> None:
     code = "import sys, specsched; specsched.diffusers; sys.exit(int(bool({'diffusers', 'torch'} & set(sys.modules))))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_options_without_a_limit_are_no_obstacle() -> None:
+    """DPM-Solver's lambda_min_clipped is minus infinity by default, which no configuration file holds."""
+    former = diffusers.DPMSolverMultistepScheduler.from_config(base().config)
+    scheduler = designed(former, sampler="unipc")
+    assert "lambda_min_clipped" not in scheduler.config["network"]
+    scheduler.set_timesteps(STEPS)
+    assert len(scheduler.timesteps) == STEPS

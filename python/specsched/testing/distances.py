@@ -22,7 +22,7 @@ class Estimate:
 
 
 def frechet_distance(samples: object, target: object, *, resamples: int = 100, seed: int = 0) -> Estimate:
-    """Frechet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2) of the Gaussian fits, as FID uses it.
+    """Frechet distance ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2)`` of the Gaussian fits, as FID uses it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _fit(samples: Samples, weights: NDArray[np.int64] | None) -> Gaussian:
 
 
 def energy_distance(samples: object, target: object, *, batch: int = 500) -> Estimate:
-    """Squared energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, unbiased; 0 only for equal distributions.
+    """Squared energy distance ``2 E|X - Y| - E|X - X'| - E|Y - Y'|``, unbiased; 0 only for equal distributions.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,9 +21,15 @@ def configuration_of(scheduler: Any, prediction_type: str | None) -> tuple[dict[
     """As plain values, and what it says of the network."""
     known = levels_of(scheduler, prediction_type)
     config = {key: value for key, value in dict(scheduler.config).items() if not key.startswith("_")}
-    network = saved.plain({"_class_name": type(scheduler).__name__, **config})
+    # Infinity is the default of options that limit nothing (lambda_min_clipped), and no value of JSON.
+    finite = {key: value for key, value in config.items() if not _infinite(value)}
+    network = saved.plain({"_class_name": type(scheduler).__name__, **finite})
     scheduler_from(network)
     return network, known
+
+
+def _infinite(value: Any) -> bool:
+    return isinstance(value, float) and math.isinf(value)
 
 
 def scheduler_from(network: Mapping[str, Any]) -> Any:
