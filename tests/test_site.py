@@ -61,6 +61,7 @@ def reader_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels).resize((512, 512)).save(folder / "photos" / f"{k:02}.png")
     white = np.random.default_rng(0).normal(size=(48, 4, 16, 16))
     smooth = white + np.roll(white, 1, -1) + np.roll(white, 1, -2)
+    ss.baselines.edm(10, sigma_max=14.6, sigma_min=0.0, sigma_floor=0.03).save(folder / "schedule.json")
     np.save(folder / "latents.npy", smooth / smooth.std())
     return folder
 
