@@ -144,10 +144,21 @@ Dual<B, N> log1p(const Dual<B, N>& x) {
     using std::log1p;
     return chain(x, log1p(x.value), B(1.0) / (B(1.0) + x.value));
 }
-// The slope by x; the ratio follows x and has no derivatives of its own.
+// x with the derivatives of ratio = 1 + x, which keep all their digits where the ratio is small and those of x cancel.
+template <class B>
+B with_slopes_of(const B& x, const B&) {
+    return x;
+}
+template <class B, int N>
+Dual<B, N> with_slopes_of(const Dual<B, N>& x, const Dual<B, N>& ratio) {
+    Dual<B, N> z = ratio;
+    z.value = with_slopes_of(x.value, ratio.value);
+    return z;
+}
 template <class B, int N>
 Dual<B, N> excess_over_log(const Dual<B, N>& x, const Dual<B, N>& ratio) {
-    return chain(x, excess_over_log(x.value, ratio.value), x.value / ratio.value);
+    const Dual<B, N> followed = with_slopes_of(x, ratio);
+    return chain(followed, excess_over_log(x.value, ratio.value), followed.value / ratio.value);
 }
 
 }  // namespace specsched

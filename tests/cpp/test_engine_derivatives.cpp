@@ -60,14 +60,16 @@ void test_hessian(const Case& c, std::size_t s, const Problem& p, const Criterio
         }
 }
 
-void test_derivatives(const Case& c, std::size_t s, const Criterion& criterion, double error, bool second) {
+void test_derivatives(const Case& c, std::size_t s, const Criterion& criterion, double error, bool second,
+                      double faint = 0.0) {
     const std::vector<double>& sigmas = schedules[s];
     if (!fits(c, sigmas)) return;
     if (criterion.target == Target::limit && !check_limit(spec_of(c)).empty()) return;
     const SolverSpec spec = spec_of(c);
     // The slope of the last level at 0 belongs to levels that end above 0, for solvers that treat 0 apart.
     const std::size_t n = sigmas.size(), free = sigmas.back() == 0.0 ? n - 1 : n;
-    const Problem p = make_problem(7, criterion.loss == Loss::w2);
+    Problem p = make_problem(7, criterion.loss == Loss::w2);
+    if (faint > 0.0) p.eigenvalues.back() = faint;
     std::vector<double> gradient(n), want(n);
     const auto loss = [&](const std::vector<double>& levels) {
         return engine_loss(p.view(), view(levels), spec, criterion, error, 1);
@@ -90,6 +92,7 @@ void test_all_derivatives() {
         test_derivatives(c, 1, {Process::flow, Loss::w2}, 0.15, true);
         test_derivatives(c, 2, {Process::ve, Loss::w2}, 0.15, true);
         test_derivatives(c, 1, {Process::vp, Loss::kl}, 0.0, false);
+        test_derivatives(c, 3, {Process::flow, Loss::kl}, 0.0, true, 1e-25);  // far below every level
         test_derivatives(c, 4, {Process::flow, Loss::reverse_kl}, 0.0, true);
         test_derivatives(c, 3, {Process::flow, Loss::reverse_kl}, 0.1, true);
         test_derivatives(c, 3, {Process::flow, Loss::w2, Target::data, Start::data}, 0.0, true);

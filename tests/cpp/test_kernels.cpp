@@ -54,6 +54,9 @@ std::vector<double> levels(std::ptrdiff_t steps, double last) {
     return sigmas;
 }
 
+// Far below every level: of a divergence's slope nothing may cancel there.
+constexpr double faint = 1e-25;
+
 struct Case {
     Sampler sampler;
     Process process;
@@ -129,7 +132,8 @@ void test_loss_alone_is_the_same() {
 }
 
 void test_engine_agrees() {
-    const Data data = random_spectrum(90, 3);
+    Data data = random_spectrum(90, 3);
+    data.eigenvalues[5] = faint;
     for (const Case& c : cases({2, 3, 10, 60})) {
         CHECK(c.sampler.dense, c.name + " has its own kernel");
         const Values dense = evaluate(c, c.sampler, data, 1), engine = evaluate(c, on_engine(c.sampler), data, 1);
@@ -155,7 +159,8 @@ void test_transfer_agrees() {
 }
 
 void test_gradient_is_that_of_the_loss() {
-    const Data data = random_spectrum(30, 5);
+    Data data = random_spectrum(30, 5);
+    data.eigenvalues[5] = faint;
     const double step = 1e-5;
     for (const Case& c : cases({3, 6})) {
         const Values at = evaluate(c, c.sampler, data, 1);
