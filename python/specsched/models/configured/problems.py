@@ -99,7 +99,7 @@ def problem_of(scheduler: object) -> PipelineProblem:
 
     Examples
     --------
-    >>> from specsched.models.pipelines.problems import problem_of
+    >>> from specsched.models.configured.problems import problem_of
     >>> found = problem_of({"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3})
     >>> found.sampler.name, found.process, round(found.sigma_max, 1)
     ('dpmpp_3m', 'vp', 157.4)
