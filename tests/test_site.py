@@ -63,6 +63,11 @@ def reader_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     smooth = white + np.roll(white, 1, -1) + np.roll(white, 1, -2)
     ss.baselines.edm(10, sigma_max=14.6, sigma_min=0.0, sigma_floor=0.03).save(folder / "schedule.json")
     np.save(folder / "latents.npy", smooth / smooth.std())
+    try:
+        from safetensors.numpy import save_file
+    except ImportError:  # pages that name the file are left out then
+        return folder
+    save_file({"latents": (smooth / smooth.std()).astype(np.float32)}, folder / "latents.safetensors")
     return folder
 
 
@@ -71,6 +76,7 @@ def _need(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = set(re.findall(r"^\s*(?:import|from) (torch|diffusers|safetensors)\b", code, re.MULTILINE))
     needed |= {"torch"} if "to_k_diffusion" in code else set()
     needed |= {"torch", "diffusers", "safetensors"} if "from evidence" in code else set()
+    needed |= {"safetensors"} if "latents.safetensors" in code else set()
     for module in sorted(needed):
         pytest.importorskip(module, reason="needs the extra 'frameworks'")
     if "from_pretrained" in code:
@@ -107,7 +113,7 @@ def _run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PAGES if PAGES[name] and name not in TESTED_BY])
 def test_pages_run(name: str, tmp_path: Path, reader_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _need("".join(text for kind, text in PAGES[name] if kind == "python"), monkeypatch)
+    _need("".join(text for _, text in PAGES[name]), monkeypatch)
     monkeypatch.syspath_prepend(str(ROOT))  # for the package "evidence"
     monkeypatch.chdir(tmp_path)
     shutil.copytree(reader_files, tmp_path, dirs_exist_ok=True)
@@ -115,6 +121,8 @@ def test_pages_run(name: str, tmp_path: Path, reader_files: Path, monkeypatch: p
     for number, (kind, text) in enumerate(PAGES[name]):
         if kind == "python":
             exec(compile(text, f"{name}, block {number}", "exec"), names)
+            if file := re.match(r"# (\w+\.py)\n", text):
+                Path(file[1]).write_text(text, encoding="utf-8")
         else:
             for words in _commands(text):
                 if words != ["demo"] or name == "README.md":  # once is enough
