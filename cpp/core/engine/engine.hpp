@@ -10,6 +10,9 @@
 
 namespace specsched {
 
+// Distance in log sigma over which errors of predictions are alike (docs/limit.md says what chose it).
+constexpr double error_length = 0.8;
+
 // Why solver and levels do not fit, or an empty string. Call it before the functions below, which assume valid input.
 std::string check(const SolverSpec& spec, const LevelsView& levels);
 
@@ -21,7 +24,9 @@ Limit limit_of(const SolverSpec& spec);
 std::string check_limit(const SolverSpec& spec);
 
 // The error of a real denoiser: each prediction of x_0 carries an independent one of variance
-// error^2 lambda r^2 / (lambda + r^2), a share of the posterior's in every direction; 0 is an exact denoiser. In the losses
+// error^2 lambda r^2 / (lambda + r^2) (1 - exp(-(gap / error_length)^2)), a share of the posterior's in every direction;
+// gap is log sigma of the next level of the schedule above r, less log r: what neighbours have in common, the limit has
+// too. Without a level above the last factor is 1; error 0 is an exact denoiser. In the losses
 // the variance E that errors add to x_0 is a term of its own, beside the loss of the exact denoiser: w2: weight E, KL:
 // weight E / (2 v), where v is the variance of the law that the output is compared with.
 

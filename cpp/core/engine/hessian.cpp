@@ -27,16 +27,17 @@ struct SlopeTables {
 // What one chunk adds up, in one piece of memory.
 struct Parts {
     Adjoints adjoints;
-    double *level_curvature, *hessian, *cross;
+    double *level_curvature, *share_level, *hessian, *cross;
 
     Parts(const SweepProgram& p, std::ptrdiff_t n, double* memory) : adjoints(p, memory) {
         level_curvature = memory + Adjoints::size(p);
-        hessian = level_curvature + p.levels;
+        share_level = level_curvature + p.levels;
+        hessian = share_level + p.levels;
         cross = hessian + n * n;
         std::fill(level_curvature, cross + n * n, 0.0);
     }
     static std::ptrdiff_t size(const SweepProgram& p, std::ptrdiff_t n) {
-        return Adjoints::size(p) + p.levels + 2 * n * n;
+        return Adjoints::size(p) + 2 * p.levels + 2 * n * n;
     }
 };
 
@@ -51,6 +52,21 @@ void add_curvature(const std::vector<Slope>& slopes, const std::vector<Curvature
                 double value = adjoint[c] * curvatures[c].second[i * window + j];
                 if (own) value += own[c] * slopes[c].first[i] * slopes[c].first[j];
                 hessian[(newest - i) * n + newest - j] += value;
+            }
+    }
+}
+
+// The error of a prediction is a product of its share and a function of its level: both orders of the mixed derivative.
+void add_share_by_level(const Program& program, const double* mixed, std::ptrdiff_t n, double* hessian) {
+    for (const SweepOperation& operation : program.operations) {
+        if (operation.kind == 0) continue;
+        const Slope &share = program.factor_slope[operation.first], &level = program.level_slope[operation.level];
+        const int newest = share.step + 1;
+        for (int i = 0; i < window && i <= newest; ++i)
+            for (int j = 0; j < window && j <= newest; ++j) {
+                const double value = mixed[operation.level] * share.first[i] * level.first[j];
+                hessian[(newest - i) * n + newest - j] += value;
+                hessian[(newest - j) * n + newest - i] += value;
             }
     }
 }
@@ -73,9 +89,11 @@ double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& level
         double* const memory = thread_scratch(scratch + Parts::size(view, n));
         Parts parts(view, n, memory + scratch);
         SweepSums& sums = parts.adjoints.sums;
-        const SweepTile tile{static_cast<int>(n),   slopes.newest.data(), slopes.factor.data(),
-                             slopes.level.data(),   slopes.noise.data(),  &sums,
-                             parts.level_curvature, parts.hessian,        parts.cross};
+        const SweepTile tile{static_cast<int>(n),   slopes.newest.data(),
+                             slopes.factor.data(),  slopes.level.data(),
+                             slopes.noise.data(),   &sums,
+                             parts.level_curvature, parts.share_level,
+                             parts.hessian,         parts.cross};
         for (std::ptrdiff_t done = 0; done < size; done += tile_size) {
             const std::ptrdiff_t count = std::min<std::ptrdiff_t>(tile_size, size - done);
             table.hessian(view, ends, chunk_of(spectrum, begin + done, count, memory), tile);
@@ -93,6 +111,7 @@ double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& level
         add_curvature(program.factor_slope, program.factor_curvature, sums.by_factor, nullptr, n, H);
         add_curvature(program.level_slope, program.level_curvature, sums.by_level, parts.level_curvature, n, H);
         add_curvature(program.noise_slope, program.noise_curvature, sums.by_noise, nullptr, n, H);
+        add_share_by_level(program, parts.share_level, n, H);
     });
     for (std::ptrdiff_t c = 1; c < chunks.count; ++c)
         for (std::ptrdiff_t i = 0; i < width; ++i) results[i] += results[c * width + i];

@@ -25,7 +25,8 @@ struct Curvature {
     std::array<double, window * window> second;
 };
 
-// Coefficients are numbered: factors of terms, then levels of predictions, then noise variances.
+// Coefficients are numbered: factors of terms, then levels of predictions, then noise variances. The factor of a
+// prediction's one term is the share of its error's variance (1 without errors).
 struct Program {
     std::vector<SweepOperation> operations;
     std::vector<int> source, level_kind;

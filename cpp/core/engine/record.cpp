@@ -1,5 +1,7 @@
+#include <cmath>
 #include <type_traits>
 
+#include "core/engine/engine.hpp"
 #include "core/engine/program.hpp"
 #include "core/engine/solver_table.hpp"
 
@@ -40,6 +42,21 @@ Curvature curvature(const Second& x) {
     return c;
 }
 
+// Share of the error's variance that the prediction before does not tell: 1 - rho^2 with the correlation
+// rho = exp(-gap^2 / (2 error_length^2)), gap the distance in log sigma to the level of the schedule above.
+template <class T>
+T error_share(const Step<T>& step, const T& level) {
+    using std::expm1;
+    using std::log;
+    const double own = value_of(level) * (1.0 + 1e-9);
+    for (int j = 0; own > 0.0 && j < window && j <= step.index + 1; ++j) {
+        if (!(value_of(step.levels[j]) > own)) continue;
+        const T gap = log(step.levels[j] / level) / T(error_length);
+        return -expm1(-(gap * gap));
+    }
+    return T(1.0);
+}
+
 // Appends one coefficient with the derivatives its type carries.
 template <class T>
 void append(int step, const T& x, std::vector<double>& value, std::vector<Slope>& slopes,
@@ -51,7 +68,8 @@ void append(int step, const T& x, std::vector<double>& value, std::vector<Slope>
 
 // Moves what a step recorded to the flat program.
 template <class T>
-void flush(int step, Tape<T>& tape, Program& program) {
+void flush(const Step<T>& step, Tape<T>& tape, Program& program) {
+    const int index = step.index;
     for (const auto& record : tape.records()) {
         SweepOperation operation{static_cast<int>(record.operation), static_cast<int>(program.source.size()),
                                  record.count, -1, -1};
@@ -59,20 +77,21 @@ void flush(int step, Tape<T>& tape, Program& program) {
             for (int t = record.first; t < record.first + record.count; ++t) {
                 const Term<T>& term = tape.terms()[t];
                 program.source.push_back(term.from);
-                append(step, term.factor, program.factor, program.factor_slope, program.factor_curvature);
+                append(index, term.factor, program.factor, program.factor_slope, program.factor_curvature);
             }
         } else {
             const Term<T>& term = tape.terms()[record.first];
             program.source.push_back(term.from);
-            append(step, T(1.0), program.factor, program.factor_slope, program.factor_curvature);
+            append(index, program.error > 0.0 ? error_share(step, record.level) : T(1.0), program.factor,
+                   program.factor_slope, program.factor_curvature);
             operation.level = static_cast<int>(program.level.size());
             program.level_kind.push_back(operation.kind);
-            append(step, record.level, program.level, program.level_slope, program.level_curvature);
+            append(index, record.level, program.level, program.level_slope, program.level_curvature);
             ++program.evaluations;
         }
         if (!is_zero(record.noise)) {
             operation.noise = static_cast<int>(program.noise.size());
-            append(step, record.noise, program.noise, program.noise_slope, program.noise_curvature);
+            append(index, record.noise, program.noise, program.noise_slope, program.noise_curvature);
         }
         program.operations.push_back(operation);
     }
@@ -118,7 +137,7 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
         if constexpr (std::is_same_v<T, First>)
             if (parameters == Parameters::eta) step.eta = First::variable(eta, window);
         step_function(step, tape, carry);
-        flush(k, tape, program);
+        flush(step, tape, program);
         program.step_end.push_back(static_cast<int>(program.operations.size()));
         program.step_output.push_back(carry.y);
     }

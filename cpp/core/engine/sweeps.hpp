@@ -21,7 +21,7 @@ struct SweepProgram {
     int operations, terms, levels, noises;
     const SweepOperation* operation;
     const int* source;  // per term
-    const double* factor;  // per term
+    const double* factor;  // per term; of a prediction: the share of its error's variance
     const double* level;  // per prediction
     const int* level_kind;  // per prediction: kind of its operation
     const double* noise;  // variance per injection
@@ -66,6 +66,7 @@ struct SweepTile {
     const double* noise_slope;  // [noises x slope_width]
     SweepSums* sums;
     double* by_level_curvature;  // [levels]: adjoint of gain and error times their second derivatives by the level
+    double* by_share_level;  // [levels]: mixed derivative by share and level of a prediction's error
     double* hessian;  // [directions x directions], lower triangle of the symmetric parts
     double* cross;  // [directions x directions]: H += cross + cross^T
 };

@@ -95,7 +95,8 @@ inline Pack gain_curvature(int kind, double level, const Pack& lambda, const Pac
     return Pack(-2.0 * level) * (Pack(3.0) * lambda - Pack(square)) * cube;
 }
 
-// An error of a prediction has the variance eta^2 lambda r^2 / (lambda + r^2), or that over r^2 for one of the noise.
+// An error of a prediction has the variance eta^2 lambda r^2 / (lambda + r^2), or that over r^2 for one of the noise,
+// times its share (the factor of its term).
 struct ErrorVariance {
     Pack value, slope, curvature;  // by the level
 };
@@ -112,8 +113,8 @@ ErrorVariance error_variance(double square, int kind, double level, const Pack& 
     }
     return v;
 }
-inline ErrorVariance error_variance_at(const SweepProgram& p, int level, const Pack& lambda, const Work& w) {
-    return error_variance<false>(p.error, p.level_kind[level], p.level[level], lambda, at(w.inverse, level));
+inline ErrorVariance whole_error(const SweepProgram& p, const SweepOperation& op, const Pack& lambda, const Work& w) {
+    return error_variance<false>(p.error, op.kind, p.level[op.level], lambda, at(w.inverse, op.level));
 }
 
 // Variances injected in y_0: Q by the sampler, E by the errors of the denoiser. Errors enter at predictions.
@@ -136,7 +137,8 @@ Injected backward(const SweepProgram& p, const Pack& lambda, const Work& w) {
         } else {
             add(h, p.source[op.first], made * at(w.gain, op.level));
             if (p.error > 0.0)
-                injected.denoiser = injected.denoiser + made * made * error_variance_at(p, op.level, lambda, w).value;
+                injected.denoiser =
+                    injected.denoiser + made * made * Pack(p.factor[op.first]) * whole_error(p, op, lambda, w).value;
         }
     }
     return injected;
@@ -166,10 +168,11 @@ void forward(const SweepProgram& p, const Pack& lambda, const BlockSlopes& s, co
             made = read * gain;
             Pack by_level = h * read * gain_slope(op.kind, p.level[op.level], lambda, gain, at(w.inverse, op.level));
             if (p.error > 0.0) {
-                const Pack carried = h * s.by_error;
-                const ErrorVariance v = error_variance_at(p, op.level, lambda, w);
+                const ErrorVariance v = whole_error(p, op, lambda, w);
+                const Pack whole = h * s.by_error, carried = whole * Pack(p.factor[op.first]);
                 made = made + (carried + carried) * v.value;
                 by_level = by_level + h * carried * v.slope;
+                accumulate(w.by_factor, op.first, h * whole * v.value);
             }
             accumulate(w.by_level, op.level, by_level);
         }

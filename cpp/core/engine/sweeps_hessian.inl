@@ -18,7 +18,7 @@ inline int injections(const SweepProgram& p) { return p.noises + (p.error > 0.0 
 struct TileWork {
     int registers, levels;
     std::ptrdiff_t size;  // of a block
-    double *blocks, *dm, *dh, *by_factor, *by_level, *by_noise, *by_level_curvature;
+    double *blocks, *dm, *dh, *by_factor, *by_level, *by_noise, *by_level_curvature, *by_share_level;
     double *gain_row, *injected_row, *error_row, *noise_rows;
 
     TileWork(const SweepProgram& p, int directions, double* scratch)
@@ -29,7 +29,8 @@ struct TileWork {
         by_level = by_factor + lane_count * p.terms;
         by_noise = by_level + lane_count * p.levels;
         by_level_curvature = by_noise + lane_count * p.noises;
-        gain_row = by_level_curvature + lane_count * p.levels;
+        by_share_level = by_level_curvature + lane_count * p.levels;
+        gain_row = by_share_level + lane_count * p.levels;
         injected_row = gain_row + pack_count * directions;
         error_row = injected_row + pack_count * directions;
         noise_rows = error_row + pack_count * directions;
@@ -45,7 +46,7 @@ struct TileWork {
     double* gain(int block) const { return m_error(block) + pack_count * registers; }
     double* inverse(int block) const { return gain(block) + pack_count * levels; }
     double* slope(int block) const { return inverse(block) + pack_count * levels; }
-    // Variance of each prediction's error and its slope by the level; there only where predictions have errors.
+    // Variance of each prediction's error, its share left out, and the slope by the level; only where there are errors.
     double* error(int block) const { return slope(block) + pack_count * levels; }
     double* error_slope(int block) const { return error(block) + pack_count * levels; }
 };
@@ -53,7 +54,7 @@ struct TileWork {
 std::ptrdiff_t tile_scratch_size(const SweepProgram& p, int directions) {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(directions) * (3 + injections(p));
     return (tile_size / pack_count) * TileWork::block_size(p) + pack_count * (2 * (p.operations + 1) + rows) +
-           lane_count * (p.terms + 2 * p.levels + p.noises);
+           lane_count * (p.terms + 3 * p.levels + p.noises);
 }
 
 // Forward sweeps for P, Q and E, their weighted sum m, and the slopes of the gains.
@@ -83,7 +84,7 @@ void forward_pair(const SweepProgram& p, const Pack& lambda, const BlockSlopes& 
                 error_variance<false>(p.error, op.kind, p.level[op.level], lambda, at(inverse, op.level));
             put(w.error(block), op.level, v.value);
             put(w.error_slope(block), op.level, v.slope);
-            by_error = by_error + at(h, o + 1) * Pack(2.0) * v.value;
+            by_error = by_error + at(h, o + 1) * Pack(2.0 * p.factor[op.first]) * v.value;
         }
         if (op.noise >= 0) by_noise = by_noise + at(h, o + 1) * Pack(2.0 * p.noise[op.noise]);
         put(mg, o + 1, by_start);
@@ -129,9 +130,13 @@ void collect_first(const SweepProgram& p, const SweepTile& tile, const Pack& lam
             if (p.error > 0.0) {
                 const ErrorVariance v = error_variance<true>(p.error, op.kind, p.level[op.level], lambda, inverse);
                 const Pack square = made * made, priced = square * s.by_error;
-                by_level = by_level + priced * v.slope;
-                bend = bend + priced * v.curvature;
-                injected_error = injected_error + square * v.slope;
+                const Pack share(p.factor[op.first]), slope_here = priced * v.slope;
+                by_level = by_level + share * slope_here;
+                bend = bend + share * priced * v.curvature;
+                injected_error = injected_error + share * square * v.slope;
+                accumulate(w.by_factor, op.first, priced * v.value);
+                accumulate(w.by_share_level, op.level, slope_here);
+                spread(tile.factor_slope + op.first * slope_width, newest, Pack(0.0), Pack(0.0), square * v.value);
             }
             accumulate(w.by_level, op.level, by_level);
             accumulate(w.by_level_curvature, op.level, bend);
@@ -241,12 +246,14 @@ void tangent_backward(const SweepProgram& p, const SweepTile& tile, int directio
 }
 
 // Q and E are sums of v_n h_n^2: 2 L v_n dh_i dh_j, and 2 L h_n (v_i dh_j + v_j dh_i), with L the slope by Q or E. The
-// slopes of v_n by the levels are those of `coefficient` times `change`.
+// slopes of v_n by the levels are those of `coefficient` times `change`, and those of `share`, if any, times `whole`.
 struct Injection {
     int index, newest;  // of the row of dh; of the step
     Pack made, slope, variance;
     const double* coefficient;
     Pack change;
+    const double* share;
+    Pack whole;
 };
 
 void injection_products(const SweepProgram& p, const SweepTile& tile, const Injection& at_step, const TileWork& w) {
@@ -255,14 +262,17 @@ void injection_products(const SweepProgram& p, const SweepTile& tile, const Inje
     // Nothing before the injection's own step moves the gain after it.
     const int oldest = newest - slope_width + 1 > 0 ? newest - slope_width + 1 : 0;
     const Pack weight = at_step.slope * Pack(2.0) * at_step.variance;
-    const Pack adjoint = at_step.made * at_step.slope * Pack(2.0) * at_step.change;
+    const Pack adjoint = at_step.made * at_step.slope * Pack(2.0);
+    const Pack by_coefficient = adjoint * at_step.change, by_share = adjoint * at_step.whole;
     for (int i = oldest; i < n; ++i) {
         const Pack change = weight * dh(i);
         for (int j = oldest; j <= i; ++j) tile.hessian[i * n + j] += (change * dh(j)).sum();
-        const double coupled = (adjoint * dh(i)).sum();
+        const double coupled = (by_coefficient * dh(i)).sum();
+        const double shared = at_step.share ? (by_share * dh(i)).sum() : 0.0;
         for (int slot = 0; slot < slope_width && slot <= newest; ++slot) {
             const int j = newest - slot;
-            const double value = coupled * at_step.coefficient[slot];
+            double value = coupled * at_step.coefficient[slot];
+            if (at_step.share) value += shared * at_step.share[slot];
             // The pair (i, j) and the pair (j, i) fall on the same element of the triangle.
             tile.hessian[(i > j ? i : j) * n + (i > j ? j : i)] += i == j ? 2.0 * value : value;
         }
@@ -276,13 +286,16 @@ void noise_products(const SweepProgram& p, const SweepTile& tile, const BlockSlo
         if (op.noise >= 0)
             injection_products(p, tile,
                                {op.noise, tile.newest[o], made, s.by_injected, Pack(p.noise[op.noise]),
-                                tile.noise_slope + op.noise * slope_width, Pack(1.0)},
+                                tile.noise_slope + op.noise * slope_width, Pack(1.0), nullptr, Pack(0.0)},
                                w);
-        if (op.kind != 0 && p.error > 0.0)
+        if (op.kind != 0 && p.error > 0.0) {
+            const Pack share(p.factor[op.first]), whole = at(w.error(block), op.level);
             injection_products(p, tile,
-                               {p.noises + op.level, tile.newest[o], made, s.by_error, at(w.error(block), op.level),
-                                tile.level_slope + op.level * slope_width, at(w.error_slope(block), op.level)},
+                               {p.noises + op.level, tile.newest[o], made, s.by_error, share * whole,
+                                tile.level_slope + op.level * slope_width, share * at(w.error_slope(block), op.level),
+                                tile.factor_slope + op.first * slope_width, whole},
                                w);
+        }
     }
 }
 
@@ -296,6 +309,7 @@ void hessian_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& 
     clear(w.by_level, p.levels);
     clear(w.by_noise, p.noises);
     clear(w.by_level_curvature, p.levels);
+    clear(w.by_share_level, p.levels);
     SweepSums& sums = *tile.sums;
     const bool grouped = groupable(p, chunk);
     for (int block = 0; block < blocks; ++block) {
@@ -320,6 +334,7 @@ void hessian_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& 
     collect(w.by_level, p.levels, sums.by_level);
     collect(w.by_noise, p.noises, sums.by_noise);
     collect(w.by_level_curvature, p.levels, tile.by_level_curvature);
+    collect(w.by_share_level, p.levels, tile.by_share_level);
 
     int begin = 0;
     for (int i = 0; i < tile.directions; ++i) {

@@ -37,8 +37,10 @@ start : {"prior", "data"}
     "denoiser_error": """
 denoiser_error : float >= 0
     Error of a real denoiser: each prediction of x_0 carries an independent one of variance
-    ``denoiser_error**2 * l * sigma**2 / (l + sigma**2)`` in a direction of eigenvalue l, a share of the spread that
-    is left in x_0 at that level. 0 is the exact denoiser. In the losses, the variance E that these errors add to
+    ``denoiser_error**2 * l * sigma**2 / (l + sigma**2) * (1 - exp(-(gap / 0.8)**2))`` in a direction of eigenvalue l:
+    a share of the spread that is left in x_0 at that level, and of that the part which the prediction before does not
+    tell. gap is the distance in log sigma to the level of the schedule above; without one the last factor is 1
+    (docs/limit.md). 0 is the exact denoiser. In the losses, the variance E that these errors add to
     the output is a term beside the loss of the exact denoiser: sqrt(W2^2 + sum w E), or KL + sum w E / (2 v), where
     v is the variance of the law that the output is compared with.""",
     "threads": """

@@ -41,10 +41,10 @@ SERIAL_WORK = 1_000_000
 DEFAULT_DENOISER_ERROR = 0.12
 """Error of the denoiser that designs against the limit allow for, for solvers that combine several predictions.
 
-A share of the posterior's spread (see `specsched.transfer`). Measured with networks trained on CIFAR-10: levels of
-DPM-Solver++(2M) designed with 0.12 were the best on both of two networks, with and without guidance, at 5, 8 and
-12 calls (docs/limit.md). DDIM and DDPM weigh every prediction by a positive number, so that no error is amplified:
-there the term only blurs the optimum, and the default is 0.
+A share of the posterior's spread that falls with the gap between levels (see `specsched.transfer`). Measured with
+networks trained on CIFAR-10, DPM-Solver++(2M), 5 to 20 calls (docs/evidence.md; docs/limit.md says why). DDIM and DDPM
+weigh every prediction by a positive number, so that no error is amplified: there the term only blurs the optimum, and
+the default is 0.
 
 It is what a design starts from: where the errors that it stands for cost more than the schedule does, as with many
 steps, it is halved until the loss of the exact denoiser is at most `MOST_CAUTION` times that of the best start."""

@@ -12,7 +12,7 @@ from .._support import checks
 from ..spectra.spectrum import Spectrum
 from .gaussians import Gaussian
 from .literal import process_levels
-from .propagation import sampler_loop
+from .propagation import error_share, sampler_loop
 
 Samples = NDArray[np.float64]
 
@@ -150,8 +150,9 @@ class GaussianMixture:
         seed : int, optional
             The same seed gives the same starts for every schedule, so that differences are paired.
         denoiser_error : float >= 0, optional
-            Every prediction carries fresh noise of variance denoiser_error^2 l sigma^2 / (l + sigma^2) along each
-            principal direction of the whole mixture, l its variance there, as in `specsched.evaluate`.
+            Every prediction carries fresh noise of variance denoiser_error^2 l sigma^2 / (l + sigma^2) times
+            `error_share` along each principal direction of the whole mixture, l its variance there, as in
+            `specsched.evaluate`.
         matched : bool, optional
             Correct the starts and the sampler's noises linearly so that over the samples their means, variances
             and covariances are exact. What is then left of the sampling error comes from higher moments only.
@@ -179,7 +180,7 @@ class GaussianMixture:
             exact = self.denoise(y, float(sigma))
             if error == 0.0:
                 return exact
-            spread = error * sigma * np.sqrt(values / (values + sigma**2))
+            spread = error * sigma * np.sqrt(values / (values + sigma**2) * error_share(levels, sigma))
             return np.asarray(exact + (errors.standard_normal(shape) * spread) @ axes.T)
 
         loop = sampler_loop(sampler)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .literal import Moments, process_levels
-from .numbers import Numbers, elementwise, numbers, precision, zeros
+from .numbers import Numbers, elementwise, functions, numbers, precision, zeros
 from .solvers.adams import deis, ipndm, lms, plms
 from .solvers.multistep import (
     dpm_multistep,
@@ -87,7 +87,8 @@ def propagate(
     process : {"vp", "ve", "flow"}, optional
         Sets the start and the scale of the output.
     denoiser_error : float, optional
-        Every prediction carries fresh noise of variance denoiser_error^2 lambda sigma^2 / (lambda + sigma^2).
+        Every prediction carries fresh noise of variance denoiser_error^2 lambda sigma^2 / (lambda + sigma^2) times
+        `error_share`.
     digits : int, optional
         Decimal digits for mpmath; None works in float64.
     **options
@@ -113,7 +114,7 @@ def propagate(
         data, levels = numbers(eigenvalues, digits), numbers(sigmas, digits)
         scales = process_levels(levels, process)
         rows = _Basis(data, count_draws(loop, levels, options, predictions=denoiser_error > 0))
-        denoise = rows.denoiser(data, denoiser_error)
+        denoise = rows.denoiser(data, denoiser_error, levels)
         out = scales.signal[-1] * loop(denoise, rows.row(0), levels, rows.noise, **options)
         gain = out[0] / scales.signal[0]
         injected = (out[2:] * out[2:]).sum(axis=0)
@@ -139,7 +140,7 @@ class _Basis:
         self._used += 1
         return self.row(self._used - 1)
 
-    def denoiser(self, data: Numbers, error: float) -> Callable[[Numbers, Any], Numbers]:
+    def denoiser(self, data: Numbers, error: float, levels: Numbers) -> Callable[[Numbers, Any], Numbers]:
         """mu + lambda/(lambda + sigma^2) (y - mu), and an error if asked."""
         mean = self.row(1)
 
@@ -147,10 +148,22 @@ class _Basis:
             exact = np.asarray(mean + data / (data + sigma * sigma) * (y - mean))
             if error == 0:
                 return exact
-            left = elementwise("sqrt", data / (data + sigma * sigma))
+            left = elementwise("sqrt", data / (data + sigma * sigma) * error_share(levels, sigma))
             return np.asarray(exact + self.noise() * (error * sigma) * left)
 
         return denoise
+
+
+def error_share(levels: Any, sigma: Any) -> Any:
+    """Share of a prediction's error that the level of the schedule above `sigma` does not tell.
+
+    1 - exp(-(gap / 0.8)^2), gap their distance in log sigma, or 1 where there is none above (docs/limit.md).
+    """
+    above = [level for level in levels if level > sigma * (1 + 1e-9)]
+    if not above:
+        return 1
+    use = functions(sigma)
+    return 1 - use.exp(-((use.log(min(above) / sigma) / 0.8) ** 2))
 
 
 def count_draws(
