@@ -8,7 +8,6 @@ from . import baselines, samplers
 from ._support.version import VERSION
 from .analysis.gains import Trace, Transfer, transfer
 from .analysis.losses import Costs, costs, evaluate, value_and_grad
-from .designs.experts import ExpertsDesign, design_experts
 from .designs.heuristics import best_member, tuned
 from .designs.path import design_path
 from .designs.result import Design
