@@ -59,7 +59,8 @@ class Forward {
             between(made, r % alive_) = between(r % alive_, made) = sum;
         }
         double own = op.kind == 0 ? (op.noise >= 0 ? program_.noise[op.noise] : 0.0)
-                                  : program_.error * lambda * inverse * (of_data ? level * level : 1.0);
+                                  : program_.error * program_.factor[op.first] * lambda * inverse *
+                                        (of_data ? level * level : 1.0);
         for (int t = op.first; t < op.first + op.count; ++t) own += factor(t) * between(made, slot(t));
         between(made, made) = std::max(own, 0.0);  // below 0 by rounding only
     }
