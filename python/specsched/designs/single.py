@@ -74,7 +74,7 @@ def design(
     denoiser_error : float, optional
         Error of each prediction that the design allows for, as a share of the posterior's spread (see `transfer`), so
         that it does not rely on differences between predictions that a real network does not resolve. Default: with
-        ``target="limit"`` `DEFAULT_DENOISER_ERROR` for solvers that combine several predictions (halved, where it would
+        ``target="limit"`` `DEFAULT_DENOISER_ERROR` for solvers that combine several predictions (lowered where it would
         cost more than a quarter of the exact loss of the best heuristic) and 0 for the others; with ``target="data"``
         0. The reported losses are those of the exact denoiser.
     method : {"newton", "slsqp"}

@@ -81,7 +81,7 @@ def solve(task: Task, starts: list[Schedule]) -> Outcome:
 
 
 def settle(task: Task, starts: list[Schedule]) -> tuple[Task, Outcome]:
-    """Solve, and with the default allowance for errors halve it as long as it costs too much of the exact loss."""
+    """Solve, and with the default allowance for errors lower it as long as it costs too much of the exact loss."""
     outcome = solve(task, starts)
     while task.problem.denoiser_error and not task.problem.error_given:
         admitted = [start.sigmas for start in starts if task.problem.core.admits(start.sigmas)]
