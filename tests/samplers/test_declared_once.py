@@ -61,6 +61,6 @@ def test_zero_eigenvalues(loss: str) -> None:
 
 
 def test_help_lists_the_losses() -> None:
-    text = CliRunner().invoke(app, ["evaluate", "--help"], env={"COLUMNS": "200"}).output
+    text = CliRunner().invoke(app, ["evaluate", "--help-all"], env={"COLUMNS": "200"}).output
     for loss in LOSSES:
         assert loss in text
