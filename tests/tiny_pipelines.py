@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import diffusers
 import pytest
-import torch
-import transformers
+
+diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
+torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
+transformers = pytest.importorskip("transformers", reason="needs the extra 'frameworks'")
 
 STABLE_DIFFUSION = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
