@@ -165,7 +165,7 @@ def test_designed_solver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert f"{loss:.3f}".lstrip("0") in page, name
     assert losses["trusting"] < losses["designed"] < 0.4 * losses["DPM-Solver++(2M)"]
     place = int(np.argmin(abs(found["errors"] - 0.12)))
-    assert found["losses"]["designed"][place] < 0.75 * found["losses"]["trusting"][place]
+    assert found["losses"]["designed"][place] < 0.9 * found["losses"]["trusting"][place]
     assert "python examples/designed_solver.py" in page
     assert (ROOT / "docs" / "images" / "designed_solver.png").is_file()
 
