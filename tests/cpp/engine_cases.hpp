@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/engine/engine.hpp"
+#include "spectra.hpp"
 
 namespace engine_cases {
 
@@ -17,12 +18,7 @@ struct Case {
     std::vector<int> disable_corrector{};
 };
 
-struct Problem {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
+using Problem = Data;
 
 inline const std::vector<Case> cases{
     {"ddim", {}},
@@ -116,10 +112,6 @@ inline SolverSpec spec_of(const Case& c) {
     SolverSpec spec = parse_solver(c.name, c.options);
     spec.disable_corrector = c.disable_corrector;
     return spec;
-}
-
-inline LevelsView view(const std::vector<double>& sigmas) {
-    return {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
 }
 
 inline Problem make_problem(std::size_t count, bool with_zero) {

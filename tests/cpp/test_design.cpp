@@ -20,19 +20,13 @@
 #include "core/design/many_step.hpp"
 #include "core/design/pairwise.hpp"
 #include "core/parallel.hpp"
+#include "spectra.hpp"
 
 using namespace specsched;
 using Eigen::Index;
 using Eigen::VectorXd;
 
 namespace {
-
-struct Data {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
 
 // Sigma_0 = A^T A with A circulant, first row linear from -0.1 to 0.1, d = 50, every mean 0.05.
 Data paper_case() {

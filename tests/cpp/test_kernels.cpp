@@ -13,6 +13,7 @@
 #include "check.hpp"
 #include "core/kernels/dispatch.hpp"
 #include "core/sampler.hpp"
+#include "spectra.hpp"
 
 using namespace specsched;
 
@@ -22,13 +23,6 @@ constexpr Process processes[] = {Process::vp, Process::ve, Process::flow};
 constexpr Loss losses[] = {Loss::w2, Loss::kl, Loss::reverse_kl};
 const char* const process_names[] = {"vp", "ve", "flow"};
 const char* const loss_names[] = {"w2", "kl", "reverse_kl"};
-
-struct Data {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
 
 // Log-uniform over six decades, some with a mean.
 Data random_spectrum(std::size_t size, unsigned seed) {

@@ -16,6 +16,7 @@
 #include "core/kernels/dispatch.hpp"
 #include "core/panels/panel_loss.hpp"
 #include "core/panels/panels.hpp"
+#include "spectra.hpp"
 
 using namespace specsched;
 
@@ -23,19 +24,6 @@ namespace {
 
 constexpr Process processes[] = {Process::vp, Process::ve, Process::flow};
 constexpr Loss losses[] = {Loss::w2, Loss::kl, Loss::reverse_kl};
-
-struct Data {
-    std::vector<double> eigenvalues, weights, mean_power;
-
-    void add(double eigenvalue, double weight, double power) {
-        eigenvalues.push_back(eigenvalue);
-        weights.push_back(weight);
-        mean_power.push_back(power);
-    }
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
 
 // Log-uniform between two powers of ten, in no order; a third of them with a mean.
 Data scattered(std::size_t size, double low, double high, bool mean) {
@@ -60,9 +48,6 @@ std::vector<double> levels(std::ptrdiff_t steps, double last) {
         sigmas.push_back(80.0 * std::pow(0.02 / 80.0, static_cast<double>(k) / static_cast<double>(steps)));
     sigmas.push_back(last);
     return sigmas;
-}
-LevelsView view(const std::vector<double>& sigmas) {
-    return {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
 }
 
 double largest(const std::vector<double>& values) {

@@ -11,27 +11,11 @@
 #include "check.hpp"
 #include "core/compress/compress.hpp"
 #include "core/sampler.hpp"
+#include "spectra.hpp"
 
 using namespace specsched;
 
 namespace {
-
-struct Data {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
-
-Data power_law(int size) {
-    Data data;
-    for (int i = 1; i <= size; ++i) {
-        data.eigenvalues.push_back(300.0 * std::pow(i, -1.5));
-        data.weights.push_back(1.0 + i % 3);
-        data.mean_power.push_back(i % 4 == 0 ? 0.1 : 0.0);
-    }
-    return data;
-}
 
 std::vector<double> levels(int steps) {
     std::vector<double> sigmas;
@@ -44,7 +28,7 @@ std::vector<double> levels(int steps) {
 std::vector<double> evaluations(int threads) {
     std::vector<double> numbers;
     for (const int size : {40, 3000}) {
-        const Data data = power_law(size);
+        const Data data = power_law(size, 300.0);
         const std::vector<double> sigmas = levels(20);
         for (const char* name : {"ddim", "ddpm", "heun", "dpmpp_2m", "dpmpp_sde", "unipc"}) {
             const Sampler sampler = make_sampler(name, {}, 0.0);
@@ -61,7 +45,7 @@ std::vector<double> evaluations(int threads) {
 }
 
 std::vector<double> nodes(int threads) {
-    const Data data = power_law(20000);
+    const Data data = power_law(20000, 300.0);
     const CompressedSpectrum small = compress(data.view(), 1e-11, 0, threads);
     std::vector<double> numbers = small.eigenvalues;
     numbers.insert(numbers.end(), small.weights.begin(), small.weights.end());

@@ -12,35 +12,16 @@
 #include "core/design/design.hpp"
 #include "core/engine/engine.hpp"
 #include "core/sampler.hpp"
+#include "spectra.hpp"
 
 using namespace specsched;
 
 namespace {
 
-struct Data {
-    std::vector<double> eigenvalues, weights, mean_power;
-    SpectrumView view() const {
-        return {eigenvalues.data(), weights.data(), mean_power.data(), static_cast<std::ptrdiff_t>(eigenvalues.size())};
-    }
-};
-
-Data power_law(int size) {
-    Data data;
-    for (int i = 1; i <= size; ++i) {
-        data.eigenvalues.push_back(10.0 * std::pow(i, -1.5));
-        data.weights.push_back(1.0 + i % 3);
-        data.mean_power.push_back(i % 4 == 0 ? 0.1 : 0.0);
-    }
-    return data;
-}
-
 std::vector<double> levels(int steps, double last) {
     std::vector<double> sigmas;
     for (int k = 0; k <= steps; ++k) sigmas.push_back(20.0 * std::pow(last / 20.0, static_cast<double>(k) / steps));
     return sigmas;
-}
-LevelsView view(const std::vector<double>& sigmas) {
-    return {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
 }
 
 const std::vector<const char*> samplers{"ddim", "ddpm", "heun", "dpmpp_2m", "ralston"};
@@ -59,7 +40,7 @@ void test_names() {
 
 // From the moments of the output, which know nothing of the loss.
 void test_value() {
-    const Data data = power_law(30);
+    const Data data = power_law(30, 10.0);
     const std::vector<double> sigmas = levels(8, 0.02);
     const Criterion criterion{Process::vp, Loss::relative};
     for (const char* name : samplers) {
@@ -85,7 +66,7 @@ double value_at(const Sampler& sampler, const Data& data, std::vector<double> si
 }
 
 void test_gradient(const Sampler& sampler, const Criterion& criterion, const std::string& name) {
-    const Data data = power_law(20);
+    const Data data = power_law(20, 10.0);
     const std::vector<double> sigmas = levels(5, 0.02);
     std::vector<double> gradient(6);
     value_at(sampler, data, sigmas, criterion, 0, 0.0, gradient.data());
@@ -100,7 +81,7 @@ void test_gradient(const Sampler& sampler, const Criterion& criterion, const std
 }
 
 void test_hessian(const char* name, const Criterion& criterion) {
-    const Data data = power_law(20);
+    const Data data = power_law(20, 10.0);
     const std::vector<double> sigmas = levels(5, 0.02);
     const SolverSpec spec = parse_solver(name, {});
     std::vector<double> gradient(6), hessian(36), up(6), down(6);
@@ -141,7 +122,7 @@ void test_derivatives() {
 }
 
 void test_panels() {
-    const Data data = power_law(4000);
+    const Data data = power_law(4000, 10.0);
     const std::vector<double> sigmas = levels(20, 0.02);
     for (const char* name : samplers)
         for (const Target target : {Target::data, Target::limit}) {
@@ -156,7 +137,7 @@ void test_panels() {
 // Order 2: against the limit, twice the steps leave a quarter of the distance. (With the inner level in the middle the errors
 // of these levels cancel to order 3.)
 void test_order() {
-    const Data data = power_law(10);
+    const Data data = power_law(10, 10.0);
     const Sampler sampler = make_sampler("ralston", {{"r", 0.75}}, 0.0);
     const auto distance = [&](int steps) {
         return std::sqrt(loss_sum(sampler, data.view(), view(levels(steps, 0.02)),
@@ -168,7 +149,7 @@ void test_order() {
 }
 
 void test_design() {
-    const Data data = power_law(25);
+    const Data data = power_law(25, 10.0);
     for (const char* name : {"ddim", "ddpm", "ralston"})
         for (const Target target : {Target::data, Target::limit}) {
             DesignProblem problem{
