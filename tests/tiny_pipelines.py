@@ -13,6 +13,7 @@ diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks
 torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'frameworks'")
 
+BLOCKS = {"block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1}
 STABLE_DIFFUSION = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -63,9 +64,7 @@ def stable_diffusion() -> Any:
         sample_size=8,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        layers_per_block=1,
+        **BLOCKS,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=16,
@@ -91,9 +90,7 @@ def unconditional() -> Any:
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
         sample_size=8,
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        layers_per_block=1,
+        **BLOCKS,
         down_block_types=("DownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "UpBlock2D"),
     )

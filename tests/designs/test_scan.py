@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 from typing import Any
 
+import executors
 import numpy as np
 import pytest
 
@@ -31,23 +29,6 @@ def same(a: ss.ScanResult, b: ss.ScanResult) -> bool:
     )
 
 
-@contextmanager
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        yield pool
-
-
-@contextmanager
-def dask() -> Iterator[Executor]:
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client.get_executor()
-
-
 class Inline(Executor):
     """The least an executor can be: runs at once, in the order of submission."""
 
@@ -60,13 +41,7 @@ class Inline(Executor):
         return future
 
 
-EXECUTORS: dict[str, Callable[[], Any]] = {
-    "inline": Inline,
-    "threads": lambda: ThreadPoolExecutor(2),
-    "processes": processes,
-}
-if importlib.util.find_spec("distributed"):
-    EXECUTORS["dask"] = dask
+EXECUTORS: dict[str, Callable[[], Any]] = {"inline": Inline, **executors.EXECUTORS}
 
 
 def test_product_equals_single_designs() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 import pytest
+from executors import EXECUTORS
 
 import specsched as ss
 
@@ -18,27 +15,6 @@ import specsched as ss
 DENOISER = ss.models.gaussian([2.0, 0.5, 0.02], unconditional=[3.0, 1.0, 0.1], guidance_scale=3.0)
 NOISE = np.random.default_rng(0).standard_normal((12, 3))
 HIGH, LOW = 14.6, 0.03
-
-
-@contextmanager
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        yield pool
-
-
-@contextmanager
-def dask() -> Iterator[Executor]:
-    """Two worker processes, as a device each would be."""
-    from distributed import Client, LocalCluster
-
-    options: Any = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(**options) as cluster, Client(cluster) as client:
-        yield client.get_executor()
-
-
-EXECUTORS: dict[str, Callable[[], Any]] = {"threads": lambda: ThreadPoolExecutor(2), "processes": processes}
-if importlib.util.find_spec("distributed"):
-    EXECUTORS["dask"] = dask
 
 
 def everything(executor: Executor | None) -> tuple[ss.Recording, ss.Trial, ss.Refined]:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import executors
 import numpy as np
 import pytest
 
 from specsched import Spectrum
 
 da = pytest.importorskip("dask.array", reason="needs the extra 'scan'")
-distributed = pytest.importorskip("distributed", reason="needs the extra 'scan'")
+pytest.importorskip("distributed", reason="needs the extra 'scan'")
 
 RNG = np.random.default_rng(3)
 MIXING = RNG.normal(size=(12, 12)) * np.geomspace(1.0, 1e-3, 12)
@@ -26,12 +27,7 @@ IMAGES = RNG.normal(size=(60, 8, 6, 3)).cumsum(axis=1) + 50.0
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as local,
-        distributed.Client(local) as client,
-    ):
+    with executors.dask_client() as client:
         yield client
 
 
