@@ -11,7 +11,7 @@ import numpy as np
 from .._support.checks import FloatArray
 from .arrays import Array, namespace_of
 from .denoiser import Calls, Index
-from .program import COMBINE, PREDICT_NOISE, Operation, Program
+from .program import COMBINE, Operation, Program
 
 
 class Outputs(NamedTuple):
@@ -73,8 +73,10 @@ class _Lockstep:
         own = [0]
         for k in range(1, len(self._programs)):
             operation = self._programs[k].operations[number]
-            same = (operation.kind, operation.terms, operation.level, operation.told) == (
-                (model.kind, model.terms, model.level, model.told)
+            same = (operation.kind, operation.terms, operation.level) == (
+                model.kind,
+                model.terms,
+                model.level,
             )
             if not same or any(registers[k][s] is not registers[0][s] for _, s in operation.terms):
                 own.append(k)
@@ -93,13 +95,9 @@ class _Lockstep:
             else:
                 predicting.append((k, operation, operands[0][1]))
         for group in self._groups(predicting):
-            predictions = self._predict([y for _, _, y in group], [o.told for _, o, _ in group])
+            predictions = self._predict([y for _, _, y in group], [o.level for _, o, _ in group])
             for (k, operation, y), prediction in zip(group, predictions, strict=True):
-                values[k] = prediction
-                if operation.kind == PREDICT_NOISE:
-                    values[k] = ops.combine(
-                        ((1.0 / operation.level, y), (-1.0 / operation.level, prediction))
-                    )
+                values[k] = operation.value_of(ops, y, prediction)
         return values
 
     def _groups(
@@ -108,7 +106,7 @@ class _Lockstep:
         """What goes to the network together: one level, or any levels if it takes one for each row."""
         by_level: dict[float, list[tuple[int, Operation, Array]]] = {}
         for item in predicting:
-            by_level.setdefault(0.0 if self._calls.per_row else item[1].told, []).append(item)
+            by_level.setdefault(0.0 if self._calls.per_row else item[1].level, []).append(item)
         most = max(1, self._rows // len(self._index))
         return [group[i : i + most] for group in by_level.values() for i in range(0, len(group), most)]
 

@@ -27,8 +27,6 @@ class Operation(NamedTuple):
     kind: int
     terms: tuple[tuple[float, int], ...]
     level: float
-    """Of a prediction: the solver's level."""
-    told: float
     """Of a prediction: the level that the network is told."""
     spread: float
     """Standard deviation of the independent noise that is added."""
@@ -36,6 +34,12 @@ class Operation(NamedTuple):
     """Registers that nothing reads any more."""
     step: int
     """Number of the step that ends here, or -1."""
+
+    def value_of(self, ops: Numpy, y: Array, prediction: Array) -> Array:
+        """What this operation gives the solver, from the network's prediction of x_0 at y."""
+        if self.kind != PREDICT_NOISE:
+            return prediction
+        return ops.combine(((1.0 / self.level, y), (-1.0 / self.level, prediction)))
 
 
 class Program(NamedTuple):
@@ -53,7 +57,7 @@ class Program(NamedTuple):
     @property
     def told(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Levels of all predictions, in order."""
-        return np.array([operation.told for operation in self.operations if operation.kind != COMBINE])
+        return np.array([operation.level for operation in self.operations if operation.kind != COMBINE])
 
     @property
     def stochastic(self) -> bool:
@@ -68,7 +72,6 @@ def program_of(sampler: Sampler, schedule: Schedule) -> Program:
     raw = _core.program(sampler.core, schedule.sigmas)
     kinds, first, sources = raw["kind"].tolist(), raw["first"].tolist(), raw["source"].tolist()
     factors, levels, noise = raw["factor"].tolist(), raw["level"].tolist(), raw["noise"].tolist()
-    told = raw["level"].tolist()
     ends = {end - 1: step for step, end in enumerate(raw["step_end"].tolist())}
     outputs = tuple(raw["step_output"].tolist())
     dead = _last_uses(first, sources, {register: i for i, register in zip(ends, outputs, strict=True)})
@@ -77,7 +80,6 @@ def program_of(sampler: Sampler, schedule: Schedule) -> Program:
             kind,
             tuple(zip(factors[first[i] : first[i + 1]], sources[first[i] : first[i + 1]], strict=True)),
             levels[i],
-            told[i],
             noise[i] ** 0.5,
             dead[i],
             ends.get(i, -1),
@@ -147,10 +149,8 @@ class Execution:
         """Go on with the network's prediction to the next one, or to the end."""
         operation = self.awaits
         assert operation is not None
-        value = self._newest = prediction
-        if operation.kind == PREDICT_NOISE:
-            value = self._ops.combine(((1.0 / operation.level, self.state), (-1.0 / operation.level, value)))
-        self._finish(operation, value)
+        self._newest = prediction
+        self._finish(operation, operation.value_of(self._ops, self.state, prediction))
         self._go_on()
 
     def _go_on(self) -> None:
@@ -190,5 +190,5 @@ def run(
     """The sample y after the last step; `after_step(step, y, newest prediction)` is called after every one."""
     execution = Execution(program, start, ops, generator, after_step)
     while execution.awaits is not None:
-        execution.give(predict(execution.state, execution.awaits.told))
+        execution.give(predict(execution.state, execution.awaits.level))
     return execution.state

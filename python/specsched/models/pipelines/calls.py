@@ -84,7 +84,7 @@ def _calls(program: Program, schedule: Schedule, first_spread: float) -> tuple[C
             level = float(schedule.sigmas[step]) if whole else operation.level
             if not found:
                 level = math.hypot(float(schedule.sigmas[0]), first_spread)
-            found.append(Call(operation.told, level, step, step != seen))
+            found.append(Call(operation.level, level, step, step != seen))
             seen = step
         if operation.step >= 0:
             step = operation.step + 1

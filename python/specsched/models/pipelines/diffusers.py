@@ -275,7 +275,7 @@ class Designed:
         assert execution is not None
         assert execution.awaits is not None
         assert self._step_index is not None
-        told = execution.awaits.told
+        told = execution.awaits.level
         y = execution.state = wide / self._alpha(told)  # as the pipeline holds it: inpainting changes it
         _, keep, factor = self._levels.scales(told)
         output = model_output.to(wide.dtype)
@@ -331,7 +331,7 @@ class Designed:
 
     def _following_alpha(self, execution: Execution) -> float:
         if execution.awaits is not None:
-            return self._alpha(execution.awaits.told)
+            return self._alpha(execution.awaits.level)
         return _core.signal_scale(process_code(self.process), float(self.schedule.sigmas[-1]))
 
 
