@@ -59,9 +59,9 @@ def start_code(name: Any) -> _core.Start:
 def criterion(process: Any, loss: Any = "w2", target: Any = "data", start: Any = "prior") -> _core.Criterion:
     """What a schedule is judged by, as the core takes it; raises for unknown names."""
     names = (process, loss, target, start)
-    if all(isinstance(name, str) for name in names):
-        return _criterion(*names)
-    return _core.Criterion(process_code(process), loss_code(loss), target_code(target), start_code(start))
+    # Only strings can be looked up in the cache.
+    known = all(isinstance(name, str) for name in names)
+    return _criterion(*names) if known else _criterion.__wrapped__(*names)
 
 
 @lru_cache(maxsize=64)

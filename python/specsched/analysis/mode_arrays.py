@@ -16,9 +16,7 @@ _SMALLEST_MEAN = 1e-300
 
 def start_variance(eigenvalues: FloatArray, sigma: float, process: str, start: str) -> FloatArray:
     """Var y_S in every direction: of the prior, or of noised data."""
-    if start not in ("prior", "data"):
-        raise checks.unknown_name("start", start, ("prior", "data"))
-    if start == "data":
+    if codes.start_code(start) == _core.Start.data:
         return np.asarray(eigenvalues + sigma * sigma)
     return np.full(eigenvalues.size, _core.start_variance(codes.process_code(process), sigma))
 

@@ -46,6 +46,11 @@ class ModelOptions:
             raise TypeError(f"{text!r} must return (denoiser, noise), got {type(found).__name__}")
         return found
 
+    @property
+    def run(self) -> dict[str, Any]:
+        """How `record`, `trial` and `refine` run the network, whatever its levels."""
+        return {"process": self.process, "batch_size": self.batch_size}
+
     def ends(self, denoiser: Any) -> tuple[float, float]:
         """First and lowest level: as asked, or the model's own."""
         ends = []

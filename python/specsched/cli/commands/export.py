@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,14 +51,8 @@ def run(
     levels = read_schedule(schedule)
     given = {"flow": flow or None, "name": name, "sigma_min": sigma_min, "sigma_max": sigma_max}
     options = {key: value for key, value in given.items() if value is not None}
-    allowed = {
-        "comfyui": {"flow"},
-        "sdcpp": {"flow"},
-        "a1111": {"name"},
-        "deepinv": {"sigma_min", "sigma_max"},
-    }
     for option in options:
-        if option not in allowed.get(target, set()):
+        if option not in signature(TARGETS[target]).parameters:
             raise ValueError(f"--{option.replace('_', '-')} does not apply to --to {to}")
     if target == "a1111":
         options.setdefault("name", levels.name or schedule.stem)

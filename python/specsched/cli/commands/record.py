@@ -33,9 +33,8 @@ def run(
             noise,
             sigma_max=high,
             sigma_floor=low,
-            process=options.process,  # type: ignore[arg-type]
             slopes=not no_slopes,
-            batch_size=options.batch_size,
+            **options.run,
             progress=progress,
         )
     outputs.add(out, found.save)

@@ -40,10 +40,9 @@ def run(
             denoiser,
             noise,
             sampler=solver,
-            process=options.process,  # type: ignore[arg-type]
             sigma_floor=options.sigma_floor,
             max_calls=max_calls,
-            batch_size=options.batch_size,
+            **options.run,
             progress=progress,
         )
     outputs.add(out, found.schedule.save)

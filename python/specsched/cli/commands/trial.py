@@ -38,10 +38,9 @@ def run(
             denoiser,
             noise,
             sampler=solver,
-            process=options.process,  # type: ignore[arg-type]
             sigma_floor=options.sigma_floor,
             recording=predictions,
-            batch_size=options.batch_size,
+            **options.run,
             progress=progress,
         )
     if as_json:

@@ -187,6 +187,21 @@ def _plain(config: Configuration, **more: Any) -> dict[str, Any]:
     return {**{flag: False for flag in _RESHAPING if config.option(flag)}, **more}
 
 
+def _unshifted(config: Configuration) -> dict[str, Any]:
+    """The same for flow times, which shifts would move."""
+    shifts = {"use_dynamic_shifting": False, "shift_terminal": None}
+    return _plain(config, **{flag: off for flag, off in shifts.items() if config.option(flag)})
+
+
+def _lowest(config: Configuration) -> float:
+    """The last level of a run that ends above 0."""
+    return float(config.grid.sigmas[0])
+
+
+def _ends_above_zero(config: Configuration) -> bool:
+    return bool(config.option("final_sigmas_type", "zero") == "sigma_min")
+
+
 # ---- schedulers ----------------------------------------------------------------------------------
 
 
@@ -195,7 +210,7 @@ def _euler(config: Configuration) -> PipelineProblem:
     if config.option("timestep_type") == "continuous" and found.prediction == "v_prediction":
         low, high = config.option("sigma_min"), config.option("sigma_max")
         found = replace(found, sigma_floor=float(low or 0.002), sigma_max=float(high or 700.0))
-    if config.option("final_sigmas_type") == "sigma_min":
+    if _ends_above_zero(config):
         found = replace(found, sigma_min=found.sigma_floor)
     return found
 
@@ -222,12 +237,11 @@ def _dpm(config: Configuration) -> PipelineProblem:
         return _flow_levels(config, sampler, NONE)
     noise = isinstance(sampler, (DPMMultistep, DPMMultistepSDE))
     changes = _plain(config)
-    if noise and config.option("final_sigmas_type", "zero") != "sigma_min":
+    if noise and not _ends_above_zero(config):
         changes["final_sigmas_type"] = "sigma_min"
     if isinstance(sampler, DPMMultistepSDE) and config.option("solver_order", 2) > 2:
         changes["solver_order"] = 2
-    low = noise or config.option("final_sigmas_type") == "sigma_min"
-    last = float(config.grid.sigmas[0]) if low else 0.0
+    last = _lowest(config) if noise or _ends_above_zero(config) else 0.0
     return _on_grid(config, sampler, name, changes=changes, sigma_min=last)
 
 
@@ -240,8 +254,7 @@ def _singlestep(config: Configuration) -> PipelineProblem:
     sampler = dpm_singlestep(config)
     if config.option("use_flow_sigmas"):
         return _flow_levels(config, sampler, NONE)
-    low = config.option("final_sigmas_type") == "sigma_min"
-    last = float(config.grid.sigmas[0]) if low else 0.0
+    last = _lowest(config) if _ends_above_zero(config) else 0.0
     return _on_grid(config, sampler, "DPMSolverSinglestepScheduler", changes=_plain(config), sigma_min=last)
 
 
@@ -255,12 +268,7 @@ def _flow_euler(config: Configuration) -> PipelineProblem:
             f"no schedule can be designed for {config.name} with stochastic_sampling=True, which draws new noise at "
             "every step; use from_config(scheduler.config, stochastic_sampling=False)"
         )
-    changes = _plain(config)
-    if config.option("use_dynamic_shifting"):
-        changes["use_dynamic_shifting"] = False
-    if config.option("shift_terminal"):
-        changes["shift_terminal"] = None
-    return _flow_levels(config, DDIM(), "FlowMatchEulerDiscreteScheduler", **changes)
+    return _flow_levels(config, DDIM(), "FlowMatchEulerDiscreteScheduler", **_unshifted(config))
 
 
 def _unipc(config: Configuration) -> PipelineProblem:
@@ -268,19 +276,16 @@ def _unipc(config: Configuration) -> PipelineProblem:
         raise ValueError(f"no schedule can be designed for {config.name} with another solver_p; leave it out")
     predict_x0 = bool(config.option("predict_x0", True))
     # B(h) = h is infinite on the step to the level 0 that most pipelines end with.
-    last_is_zero = predict_x0 and config.option("final_sigmas_type", "zero") != "sigma_min"
+    last_is_zero = predict_x0 and not _ends_above_zero(config)
     sampler = unipc(config, bh2=last_is_zero)
     if config.option("use_flow_sigmas"):
-        changes = _plain(config)
-        for flag, off in (("use_dynamic_shifting", False), ("shift_terminal", None)):
-            if config.option(flag):
-                changes[flag] = off
-        if config.option("final_sigmas_type", "zero") == "sigma_min":
+        changes = _unshifted(config)
+        if _ends_above_zero(config):
             changes["final_sigmas_type"] = "zero"
         if not predict_x0:
             sampler, changes["predict_x0"] = replace(sampler, predict_x0=True), True
         return _flow_levels(config, sampler, "UniPCMultistepScheduler", **changes)
-    last = 0.0 if last_is_zero else float(config.grid.sigmas[0])
+    last = 0.0 if last_is_zero else _lowest(config)
     return replace(_on_levels(config, sampler, NONE, sigma_min=last), process="vp")
 
 
