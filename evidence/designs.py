@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import specsched as ss
 
 from .errors import TRAIN_SEED, Case, Tried
-from .rivals import RIVALS, Known
+from .rivals import EQUAL_CALLS, NAMES, RIVALS, Known
 from .rivals import SOLVERS as METHOD_SOLVERS
 
-RECORDED_STARTS = 16
+RECORDED_STARTS = 16  # enough for networks without labels; better four for each label
+REFINED = ("spectrum", "designed solver, spectrum", "designed solver, recording")
 
 
 class Designs:
@@ -21,61 +23,78 @@ class Designs:
     The recording is made once for a case, on starts of its own.
     """
 
-    def __init__(self, case: Case, refine_up_to: int = 0, rivals: Sequence[str] = ()) -> None:
-        self.refine_up_to = refine_up_to
-        self.rivals = [name for name in RIVALS if name in rivals or "all" in rivals]
-        self.known = Known(case.denoiser, case.samples, case.high, case.floor)
-        self.noise = case.noise(RECORDED_STARTS, TRAIN_SEED)
-        self.denoiser = case.denoiser(RECORDED_STARTS)
+    def __init__(
+        self,
+        case: Case,
+        refine_up_to: int = 0,
+        rivals: Sequence[str] = (),
+        starts: int = RECORDED_STARTS,
+        keep: Path | None = None,
+    ) -> None:
+        self.refine_up_to, self.keep = refine_up_to, keep
+        self.rivals = [name for name in NAMES if name in rivals or "all" in rivals]
+        self.known = Known(case.denoiser, case.some, case.high, case.floor)
+        self.noise = case.noise(starts, TRAIN_SEED)
+        self.denoiser = case.denoiser(starts)
         self.recording = ss.record(self.denoiser, self.noise, sigma_max=case.high, sigma_floor=case.floor)
 
     def __call__(self, case: Case, solver: str, steps: int) -> dict[str, Tried]:
         ends = {"sigma_max": case.high, "sigma_floor": case.floor}
+        sources = {"spectrum": case.spectrum, "recording": self.recording}
         found = {
-            "spectrum": timed(lambda: ss.design(case.spectrum, steps, sampler=solver, **ends)),
-            "spectrum, W2 to the data": timed(
-                lambda: ss.design(case.spectrum, steps, sampler=solver, target="data", **ends)
-            ),
-            "recording": timed(lambda: ss.design(self.recording, steps, sampler=solver, **ends)),
+            name: timed(lambda source=source: ss.design(source, steps, sampler=solver, **ends))
+            for name, source in sources.items()
         }
+        found["spectrum, W2 to the data"] = timed(
+            lambda: ss.design(case.spectrum, steps, sampler=solver, target="data", **ends)
+        )
         if solver == "dpmpp_2m":  # once for all fixed solvers of the same cost
             free = ss.samplers.Multistep(order=3)
-            found["designed solver, spectrum"] = timed(
-                lambda: ss.design(case.spectrum, steps, sampler=free, **ends)
-            )
-            found["designed solver, recording"] = timed(
-                lambda: ss.design(self.recording, steps, sampler=free, **ends)
-            )
-        found |= {f"rival: {name}": self.rival(name, solver, steps) for name in self.rivals_of(solver)}
-        if steps <= self.refine_up_to:
-            for name in [n for n in found if n in ("recording", "designed solver, recording")]:
-                found[f"{name}, refined"] = self.refined(found[name], case)
-        return found
+            found |= {
+                f"designed solver, {name}": timed(
+                    lambda source=source: ss.design(source, steps, sampler=free, **ends)
+                )
+                for name, source in sources.items()
+            }
+        for name in (n for n in found if n.endswith("recording")):
+            found[name] = found[name]._replace(spent=self.recording.calls)
+        if solver == "dpmpp_2m" and steps <= self.refine_up_to:
+            found |= {f"{n}, refined": self.refined(n, found[n], case) for n in REFINED if n in found}
+        equal = found.get("designed solver, spectrum, refined")
+        rivals = [n for n in self.rivals_of(solver) if equal or not n.endswith(EQUAL_CALLS)]
+        return found | {f"rival: {n}": self.rival(n, solver, steps, equal) for n in rivals}
 
     def rivals_of(self, solver: str) -> list[str]:
         """Rivals that are tried with this solver."""
-        return [name for name in self.rivals if solver in METHOD_SOLVERS.get(name, (solver,))]
+        return [
+            n for n in self.rivals if solver in METHOD_SOLVERS.get(n.removesuffix(EQUAL_CALLS), (solver,))
+        ]
 
-    def rival(self, name: str, solver: str, steps: int) -> Tried:
+    def rival(self, name: str, solver: str, steps: int, equal: Tried | None) -> Tried:
         """What a published method chooses. What it measures once for a network is counted where it comes first."""
-        before = self.known.calls
-        found = timed(lambda: RIVALS[name](self.known, solver, steps))
+        before, plain = self.known.calls, name.removesuffix(EQUAL_CALLS)
+        limits = {"most": equal.spent} if equal is not None and name != plain else {}
+        found = timed(lambda: RIVALS[plain](self.known, solver, steps, **limits))
         return found._replace(spent=self.known.calls - before)
 
-    def refined(self, start: Tried, case: Case) -> Tried:
+    def refined(self, name: str, start: Tried, case: Case) -> Tried:
         """Levels (and coefficients) moved on the network itself, on the recorded starts."""
-        return timed(
+        found = timed(
             lambda: ss.refine(
                 start.schedule, self.denoiser, self.noise, sampler=start.sampler, sigma_floor=case.floor
             )
         )
+        if self.keep is not None:
+            self.keep.mkdir(parents=True, exist_ok=True)
+            words = [f"{case.guidance:g}", str(start.schedule.steps), *name.replace(",", "").split()]
+            found.schedule.save(self.keep / ("_".join(words) + ".json"))
+        return found._replace(spent=found.spent + start.spent)
 
 
 def timed(make: Callable[[], Any]) -> Tried:
-    """What `make` returns, with the seconds that it took and the error that it predicts per value."""
+    """What `make` returns, with the seconds and network calls that it took."""
     began = time.perf_counter()
     design = make()
-    seconds = time.perf_counter() - began
-    predicted = getattr(design, "predicted", float("nan"))
-    spent = int(getattr(design, "calls", 0))
-    return Tried(design.schedule, design.sampler, seconds, float(predicted), spent)
+    return Tried(
+        design.schedule, design.sampler, time.perf_counter() - began, int(getattr(design, "calls", 0))
+    )

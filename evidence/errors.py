@@ -16,8 +16,8 @@ import torch
 
 import specsched as ss
 
-from . import data
 from .networks import CHECKPOINTS, Network, load
+from .train import samples
 
 SOLVERS = ("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")
 FIXED_ORDERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")  # rivals of a designed multistep solver
@@ -35,7 +35,6 @@ class Tried(NamedTuple):
     schedule: ss.Schedule
     sampler: Any
     seconds: float = 0.0
-    predicted: float = float("nan")
     spent: int = 0
     """Network calls of one sample that it took to find it."""
 
@@ -46,7 +45,7 @@ class Case(NamedTuple):
     network: Network
     guidance: float
     spectrum: ss.Spectrum
-    samples: torch.Tensor
+    some: torch.Tensor
     """Some training data, whose labels go round the classes."""
     high: float
     floor: float
@@ -87,32 +86,41 @@ def heuristics(case: Case, steps: int) -> dict[str, ss.Schedule]:
     return ss.baselines.all_schedules(steps, sigma_max=case.high, sigma_min=0.0, sigma_floor=case.floor)
 
 
-def candidates(case: Case, solver: str, calls: int, designs: Any) -> dict[str, Tried]:
+def candidates(case: Case, solver: str, calls: int, designs: Any, tuned: bool) -> dict[str, Tried]:
     """All that is tried in one cell."""
     steps = steps_of(solver, calls)
     found = {f"heuristic: {name}": Tried(s, solver) for name, s in heuristics(case, steps).items()}
-    found |= {f"tuned: {name}": Tried(s, solver) for name, s in edm_family(case, steps)}
+    if tuned:
+        found |= {f"tuned: {name}": Tried(s, solver) for name, s in edm_family(case, steps)}
     return found | designs(case, solver, steps)
 
 
+def predicted(case: Case, one: Tried) -> float:
+    """Error per value of a Gaussian with the data's spectrum, denoised exactly: no network has been asked."""
+    loss = ss.evaluate(case.spectrum, one.schedule, sampler=one.sampler)
+    return loss / float(np.sqrt(case.some[0].numel()))
+
+
 def measure(
-    case: Case, cells: list[tuple[str, int]], designs: Any, starts: int, batch: int
+    case: Case, cells: list[tuple[str, int]], designs: Any, starts: int, batch: int, tuned: bool = True
 ) -> list[dict[str, Any]]:
     """Rows of the table for one network and guidance scale: every cell is a solver and a number of calls."""
     tried: dict[str, Tried] = {}
     for solver, calls in cells:
-        for name, one in candidates(case, solver, calls, designs).items():
+        for name, one in candidates(case, solver, calls, designs, tuned).items():
             tried[f"{solver}|{calls}|{name}"] = one
     trial = ss.trial(
         tried,
         case.denoiser(starts),
         case.noise(starts, TEST_SEED),
         sigma_floor=case.floor,
+        recording=designs.recording,
         batch_size=batch,
         progress=True,
     )
     rows = []
-    for key, error, deviation in zip(trial.names, trial.errors, trial.standard_errors, strict=True):
+    columns = (trial.names, trial.errors, trial.standard_errors, trial.predicted)
+    for key, error, deviation, recorded in zip(*columns, strict=True):
         solver, calls, name = key.split("|")
         rows.append(
             {
@@ -122,7 +130,8 @@ def measure(
                 "schedule": name,
                 "rmse": f"{error:.5g}",
                 "standard_error": f"{deviation:.2g}",
-                "predicted": f"{tried[key].predicted:.5g}",
+                "predicted": f"{predicted(case, tried[key]):.4g}",
+                "recorded": f"{recorded:.4g}",
                 "reference_error": f"{trial.reference_error:.2g}",
                 "seconds": f"{tried[key].seconds:.2g}",
                 "spent": tried[key].spent,
@@ -131,21 +140,11 @@ def measure(
     return rows
 
 
-def training_data(network: Network, path: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    """Samples and labels that the network was trained on."""
-    name = network.recipe.data
-    if not name.startswith("cifar"):
-        return getattr(data, name)()
-    if path is None:
-        raise SystemExit("--data must name the archive of CIFAR-10's images")
-    return data.cifar(path, network.shape[-1])
-
-
 def case_of(name: str, guidance: float, path: Path | None, folder: Path) -> Case:
     """A network of the evidence with its spectrum, some of its data and the ends of its levels."""
     network = load(name, folder)
-    samples, labels = training_data(network, path)
-    spectrum = ss.Spectrum.from_samples(samples.reshape(len(samples), -1))
+    x, labels = samples(network.recipe, path)
+    spectrum = ss.Spectrum.from_samples(x.reshape(len(x), -1))
     classes = max(network.classes, 1)
     turns = [
         np.flatnonzero(labels == c)[: SAMPLES // classes] if network.classes else np.arange(SAMPLES)
@@ -153,7 +152,7 @@ def case_of(name: str, guidance: float, path: Path | None, folder: Path) -> Case
     ]
     some = np.stack([turn[: min(map(len, turns))] for turn in turns], axis=1).ravel()
     low, high = network.sigma_range
-    return Case(network, guidance, spectrum, torch.from_numpy(samples[some]), float(high), float(low))
+    return Case(network, guidance, spectrum, torch.from_numpy(x[some]), float(high), float(low))
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -166,30 +165,46 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    from .designs import Designs
+    from . import quick
+    from .designs import RECORDED_STARTS, Designs
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name")
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="a CSV file for the rows")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0])
     parser.add_argument("--solvers", nargs="+", default=list(SOLVERS))
     parser.add_argument("--calls", type=int, nargs="+", default=list(CALLS))
-    parser.add_argument("--starts", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--starts", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument(
         "--refine", type=int, default=0, help="largest number of calls whose schedules are refined"
     )
-    parser.add_argument("--rivals", nargs="*", default=[], help="of evidence.rivals.RIVALS, or 'all'")
+    parser.add_argument("--rivals", nargs="*", default=[], help="of evidence.rivals.NAMES, or 'all'")
+    parser.add_argument(
+        "--recorded", type=int, default=RECORDED_STARTS, help="starts that are recorded and refined on"
+    )
+    parser.add_argument("--keep", type=Path, help="a folder for the refined designs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small grid of its own; fails where a direction is not met"
+    )
     args = parser.parse_args()
+    if args.quick:
+        case = case_of(args.name, 1.0, args.data, args.checkpoints)
+        designs = Designs(case, quick.REFINE_UP_TO, quick.RIVALS)
+        rows = measure(case, list(quick.CELLS), designs, quick.STARTS, quick.STARTS, tuned=False)
+        raise SystemExit(quick.report(rows))
+    if args.out is None:
+        parser.error("--out must name a file, or give --quick")
     rows = []
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
-        rows += measure(case, cells, Designs(case, args.refine, args.rivals), args.starts, args.batch)
+        designs = Designs(case, args.refine, args.rivals, args.recorded, args.keep)
+        rows += measure(case, cells, designs, args.starts, args.batch)
         write(args.out, rows)
 
 

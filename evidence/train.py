@@ -27,7 +27,7 @@ EMA_POWER = 8.0  # averages over about the last tenth of the training
 SAVE_EVERY = 180.0  # seconds
 
 
-def samples(recipe: Recipe, path: str | None) -> tuple[np.ndarray, np.ndarray]:
+def samples(recipe: Recipe, path: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
     """Training data of a recipe."""
     if recipe.data == "digits":
         return data.digits()

@@ -21,4 +21,8 @@ RIVALS = {
 SOLVERS = {"LD3": ("dpmpp_2m",), "S4S-Alt": ("dpmpp_2m",)}
 """Solvers that a rival is written for, where not all: these learn through DPM-Solver++(2M), or replace it."""
 
-__all__ = ["RIVALS", "SOLVERS", "Choice", "Known"]
+EQUAL_CALLS = ", equal calls"
+NAMES = (*RIVALS, *(name + EQUAL_CALLS for name in SOLVERS))
+"""Those that learn also with as many network calls as refining a designed solver took, instead of their own number."""
+
+__all__ = ["EQUAL_CALLS", "NAMES", "RIVALS", "SOLVERS", "Choice", "Known"]

@@ -21,7 +21,7 @@ from specsched.models.reference import SOLVER, fine_schedule
 
 from .knowledge import Choice, Known
 
-TRAIN, VALID, BATCH = 50, 50, 2
+TRAIN, BATCH = 50, 2  # and as many starts held out as train
 ROUNDS_LEVELS, ROUNDS_ALL = 2, 5  # first the levels alone, then model times (and coefficients) too
 RATE_LEVELS, MOMENTUM, RATE_TIMES = 0.005, 0.9, 0.1
 RATE_TABLE = 0.02
@@ -29,16 +29,19 @@ WINDOW = 0.5  # a model time moves by at most this share of the smallest gap
 BALL = 1.0 / 3072**0.5  # radius over the root of the dimension: LD3's 1.0 for 32 x 32 pixels
 CHECK_EVERY = 5  # batches between looks at the held-out starts; LD3 looks after each
 REFERENCE_LEVELS = 100
+TEACHER_SHARE = (
+    1 / 3
+)  # of a limited budget at most goes to the teacher, which decides how many starts there are
 
 
-def ld3(known: Known, solver: Any, steps: int) -> Choice:
-    """Levels and model times for DPM-Solver++(2M)."""
-    return learn(known, Student(known.high, known.floor, steps, order=2, free=False))
+def ld3(known: Known, solver: Any, steps: int, most: int | None = None) -> Choice:
+    """Levels and model times for DPM-Solver++(2M); `most` limits the network calls."""
+    return learn(known, Student(known.high, known.floor, steps, order=2, free=False), most)
 
 
-def s4s(known: Known, solver: Any, steps: int) -> Choice:
-    """Levels, model times and the coefficients of a third-order multistep solver."""
-    return learn(known, Student(known.high, known.floor, steps, order=3, free=True))
+def s4s(known: Known, solver: Any, steps: int, most: int | None = None) -> Choice:
+    """Levels, model times and the coefficients of a third-order multistep solver; `most` limits the network calls."""
+    return learn(known, Student(known.high, known.floor, steps, order=3, free=True), most)
 
 
 @dataclass
@@ -120,43 +123,61 @@ class Student:
         return y
 
 
-def learn(known: Known, student: Student) -> Choice:
-    """Descend, and keep what is best on the held-out starts."""
-    count = TRAIN + VALID
-    noise, denoise = known.noise(count), known.denoiser_for(count)
-    index = np.arange(count)
-    with torch.no_grad():
-        fine = fine_schedule(known.high, known.floor, REFERENCE_LEVELS)
-        target = ss.sample(denoise, noise, fine, sampler=SOLVER)
-    known.calls += count * REFERENCE_LEVELS
-    moved = noise[:TRAIN].clone()
+def learn(known: Known, student: Student, most: int | None = None) -> Choice:
+    """Descend, and keep what is best on the held-out starts.
+
+    Without `most` the rounds are LD3's. With it there are fewer starts, half of them held out, and rounds go on until
+    the network calls are spent, levels alone for the same share of them.
+    """
+    half = (
+        TRAIN
+        if most is None
+        else max(2 * BATCH, min(TRAIN, int(TEACHER_SHARE * most / REFERENCE_LEVELS / 2)))
+    )
+    begun, rounds = known.calls, ROUNDS_LEVELS + ROUNDS_ALL
+    noise, denoise = known.noise(2 * half), known.denoiser_for(2 * half)
+    target = teacher(known, denoise, noise)
+    after = known.calls
+    moved = noise[:half].clone()
     levels = torch.optim.RMSprop([student.gaps], lr=RATE_LEVELS, momentum=MOMENTUM)
     rest: list[Any] = [torch.optim.SGD([student.shifts], lr=RATE_TIMES)]
     if student.free:
         rest.append(torch.optim.Adam([student.table], lr=RATE_TABLE))
     best, kept = np.inf, [p.detach().clone() for p in student.parameters]
     shuffle = torch.Generator().manual_seed(known.seed)
-    for done in range(ROUNDS_LEVELS + ROUNDS_ALL):
-        for number, rows in enumerate(torch.randperm(TRAIN, generator=shuffle).split(BATCH)):
+    done = spent = 0.0
+    while spent < 1.0:
+        for number, rows in enumerate(torch.randperm(half, generator=shuffle).split(BATCH)):
             if number % CHECK_EVERY == 0:
-                error = held_out(known, student, denoise, noise, target, index)
+                error = held_out(known, student, denoise, noise, target)
                 if error < best:
                     best, kept = error, [p.detach().clone() for p in student.parameters]
-            optimisers = [levels, *(rest if done >= ROUNDS_LEVELS else [])]
+            optimisers = [levels, *(rest if spent >= ROUNDS_LEVELS / rounds else [])]
             descend(known, student, denoise, noise, moved, target, rows, optimisers)
         for parameter, value in zip(student.parameters, kept, strict=True):
             parameter.data.copy_(value)
+        done += 1
+        spent = done / rounds if most is None else (known.calls - after) / max(begun + most - after, 1)
     return student.choice()
 
 
-def held_out(
-    known: Known, student: Student, denoise: Any, noise: torch.Tensor, target: torch.Tensor, index: np.ndarray
-) -> float:
-    """Mean square error on the starts that do not train."""
+def teacher(known: Known, denoise: Any, noise: torch.Tensor) -> torch.Tensor:
+    """The network's own converged samples."""
+    fine = fine_schedule(known.high, known.floor, REFERENCE_LEVELS)
+    known.calls += len(noise) * REFERENCE_LEVELS
     with torch.no_grad():
-        output = student.run(denoise, noise[TRAIN:], index[TRAIN:])
-    known.calls += VALID * student.steps
-    return float(((output - target[TRAIN:]) ** 2).mean())
+        return ss.sample(denoise, noise, fine, sampler=SOLVER)
+
+
+def held_out(
+    known: Known, student: Student, denoise: Any, noise: torch.Tensor, target: torch.Tensor
+) -> float:
+    """Mean square error on the second half of the starts, which does not train."""
+    index = np.arange(len(noise) // 2, len(noise))
+    with torch.no_grad():
+        output = student.run(denoise, noise[index], index)
+    known.calls += len(index) * student.steps
+    return float(((output - target[index]) ** 2).mean())
 
 
 def descend(

@@ -112,3 +112,11 @@ def test_learning_brings_the_student_nearer_to_the_teacher(known: Known) -> None
         {"before": before, "after": found}, gaussian(32), known.noise(32).double(), sigma_floor=FLOOR
     )
     assert trial.errors[1] < trial.errors[0]
+
+
+@pytest.mark.parametrize("learn", [learned.ld3, learned.s4s])
+def test_a_limited_budget_is_kept(learn: Any, known: Known) -> None:
+    """To the end of a round, the smallest thing that a method finishes."""
+    found = learn(known, "dpmpp_2m", 5, most=4000)
+    assert 4000 <= known.calls < 4600
+    assert len(found.schedule) == 6

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .dilated import Dilated
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
 
 @dataclass(frozen=True)
