@@ -38,10 +38,10 @@ if phase == "imports":
     print("begins", file=sys.stderr, flush=True)
 else:
     from specsched.cli import work
-    from specsched.spectra import covariance
+    from specsched.spectra.covariance import eigen, moments
     module, name = {
-        "samples": (covariance, "_of_rows"),
-        "eigenvalues": (covariance, "_eigen"),
+        "samples": (moments, "_of_rows"),
+        "eigenvalues": (eigen, "_by_reduction"),
         "design": (work, "design"),
         "comparison": (work, "design"),
         "tuning": (work, "best_member"),

@@ -61,6 +61,17 @@ CALLS: dict[str, Call] = {
         [POWERS, LEVELS],
         {"sampler": SAMPLER, "process": PROCESS, "loss": LOSS, "threads": THREADS, "start": HOSTILE},
     ),
+    "design from a recording": (
+        lambda *a, **k: ss.design(RECORDED, *a, **k),
+        [STEPS],
+        {
+            "sampler": SAMPLER,
+            "min_ratio": NUMBERS,
+            "denoiser_error": NUMBERS,
+            "init": LEVELS,
+            "robust": HOSTILE,
+        },
+    ),
     "evaluate a recording": (lambda *a, **k: ss.evaluate(RECORDED, *a, **k), [LEVELS], JUDGED),
     "sample": (ss.sample, [DENOISER, NOISE, LEVELS], {**RUN, "callback": HOSTILE, "generator": HOSTILE}),
     "record": (

@@ -16,7 +16,7 @@ from specsched import baselines
 from specsched._support.caching import cached
 from specsched.schedules.baselines import _all_schedules, ladders, spacings
 from specsched.sources import demo_sound, load_spectrum
-from specsched.spectra import covariance
+from specsched.spectra.covariance import moments as covariance
 
 sp = ss.samplers
 DATA = ss.Spectrum([4.0, 1.0, 0.1])

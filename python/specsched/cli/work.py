@@ -16,7 +16,6 @@ from ..spectra.sources.table import load_spectrum
 from ..spectra.spectrum import Spectrum
 from .console import progress_bar, working
 from .options import DataOptions, SolverOptions, read_numbers
-from .shell.interrupts import interruptible
 
 DATA_HELP = (
     "Folder of images or sounds, an image, .wav or .flac file, .npy or .npz array, latents (.safetensors, .pt), a "
@@ -28,7 +27,7 @@ DATA_HELP = (
 def read_spectrum(source: str, data: DataOptions) -> Spectrum:
     """The spectrum of DATA, as the options shape it, with a progress bar."""
     options = data.checked()
-    with progress_bar() as bar, interruptible(bar) as progress:
+    with progress_bar() as progress:
         spectrum = load_spectrum(source, **options, progress=progress)
     return data.shaped(spectrum)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._support import codes
+from .._support import checks, codes
 from .._support.codes import ProcessName
 from ..samplers import Sampler, as_sampler, from_saved
 from ..schedules.schedule import Schedule, as_schedule
@@ -119,7 +119,18 @@ def begin(
     ops: Numpy, noise: Array, levels: Schedule, process: ProcessName, start: Array | None = None
 ) -> Array:
     """y at the first level."""
-    first = float(levels.sigmas[0])
+    first = checks.level("the first level", float(levels.sigmas[0]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = _begun(ops, noise, first, process, start)
+    given = (noise,) if start is None else (noise, start)
+    if not ops.finite(y) and all(map(ops.finite, given)):  # what is not finite itself is refused with its place
+        raise ValueError(
+            f"noise at the first level, {first:g}, exceeds the numbers of {ops.dtype(noise)}; use float64"
+        )
+    return y
+
+
+def _begun(ops: Numpy, noise: Array, first: float, process: ProcessName, start: Array | None) -> Array:
     if start is None:
         return noise * float(np.sqrt(_core.start_variance(codes.process_code(process), first)))
     if type(start) is not type(noise) or start.shape != noise.shape or start.dtype != noise.dtype:

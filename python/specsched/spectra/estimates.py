@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .._support import checks
-from . import covariance as _covariance
 from . import stationary
+from .covariance import moments as _covariance
 
 S = TypeVar("S", bound="FromData")
 

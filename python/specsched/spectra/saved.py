@@ -12,7 +12,7 @@ import numpy as np
 
 from .._support import checks, reading
 from .._support.files import write_whole
-from .covariance import Moments
+from .covariance.moments import Moments
 
 FORMAT = "specsched spectrum"
 VERSION = 1

@@ -229,7 +229,7 @@ class Spectrum(FromData):
         """
         factor = checks.real("factor", factor, above=0.0)
         tilt = checks.real("tilt", tilt, above=-1.0)
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             values = self._scaled(factor, tilt, reference)
         if not values.max() <= _core.LARGEST_ENTRY:
             raise ValueError(

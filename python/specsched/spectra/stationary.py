@@ -12,7 +12,7 @@ from .._support import checks
 from .._support.checks import FloatArray
 from .._support.progress import Meter
 from . import batches, chunks
-from .covariance import Moments
+from .covariance.moments import Moments
 
 _BLOCK_ENTRIES = 1 << 21
 

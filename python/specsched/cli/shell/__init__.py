@@ -1,1 +1,1 @@
-"""What lies between the user's shell and the commands: help, errors, interruption."""
+"""What lies between the user's shell and the commands: help and errors."""

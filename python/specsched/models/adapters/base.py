@@ -20,6 +20,8 @@ Conditions = Mapping[str, Any]
 _SLACK = 1e-5
 # Conditions cut to the rows of a call are kept for the next one; a batch and its last, smaller one alternate at most.
 _KEPT = 2
+# Far above any use; predictions times it stay far below the largest numbers of double precision.
+_MOST_GUIDANCE = 1e6
 
 
 class Adapter:
@@ -32,7 +34,8 @@ class Adapter:
         call, those whose first axis is 1 are repeated, everything else is passed as it is; dicts, lists and tuples
         are looked into.
     guidance_scale : float
-        Weight g of ``u + g (c - u)`` (classifier-free guidance, Ho & Salimans, arXiv 2207.12598); 1: no guidance.
+        Weight g of ``u + g (c - u)`` (classifier-free guidance, Ho & Salimans, arXiv 2207.12598); 1: no guidance;
+        within -1e6 and 1e6.
     unconditional : mapping or None
         The keyword arguments that the unconditional prediction has instead; needed for g other than 1.
     batched : bool
@@ -52,7 +55,9 @@ class Adapter:
         sigma_min: float = 0.0,
         sigma_max: float = math.inf,
     ) -> None:
-        self.guidance_scale = checks.real("guidance_scale", guidance_scale)
+        self.guidance_scale = checks.real(
+            "guidance_scale", guidance_scale, minimum=-_MOST_GUIDANCE, maximum=_MOST_GUIDANCE
+        )
         if self.guidance_scale != 1.0 and unconditional is None:
             raise ValueError(
                 f"guidance_scale={self.guidance_scale:g} needs the conditions of the unconditional prediction: "

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import _core
 from ..._support import checks
+from ...spectra.batches import LARGEST_SAMPLE
 from ..arrays import Array, Numpy, namespace_of
 from .base import Adapter, Level
 
@@ -72,12 +74,14 @@ class _Side:
         values = getattr(spectrum, "eigenvalues", spectrum)
         self.variance = checks.vector(name, values, length=length)
         checks.non_negative(name, self.variance)
+        checks.at_most(name, self.variance, _core.LARGEST_ENTRY)
         if mean is not None:
             self.mean = checks.vector("mean", mean, length=self.variance.size)
         elif hasattr(spectrum, "mean_power"):
             self.mean = np.sqrt(spectrum.mean_power / np.maximum(spectrum.weights, 1e-300))
         else:
             self.mean = np.zeros_like(self.variance)
+        checks.at_most("mean", np.abs(self.mean), LARGEST_SAMPLE)
 
     def slope(self, sigma: float) -> NDArray[np.float64]:
         """lambda / (lambda + sigma^2), 1 at sigma = 0."""

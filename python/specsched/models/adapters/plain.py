@@ -155,7 +155,7 @@ def from_flow(
     >>> ss.models.from_flow(velocity)(np.ones((1, 2)), 1.0).tolist()
     [[0.0, 0.0]]
     """
-    if data_at not in (0, 1):
+    if not isinstance(data_at, (int, np.integer)) or data_at not in (0, 1):
         raise ValueError(f"data_at must be 0 or 1, the time at which x is data, got {data_at!r}")
     scale = checks.real("time_scale", time_scale, above=0.0)
     shared = (

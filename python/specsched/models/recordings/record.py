@@ -114,8 +114,8 @@ def record(
     True
     """
     started = time.perf_counter()
-    high = checks.real("sigma_max", sigma_max, above=0.0)
-    low = checks.real("sigma_floor", sigma_floor, above=0.0, below=high)
+    high = checks.level("sigma_max", sigma_max)
+    low = checks.level("sigma_floor", checks.real("sigma_floor", sigma_floor, below=high))
     count = checks.integer("levels", levels, minimum=16, maximum=4096)
     size = checks.integer("batch_size", batch_size, minimum=1)
     if not isinstance(slopes, (bool, np.bool_)):

@@ -1,4 +1,4 @@
-"""Eigenvalues of a full covariance: of a matrix, or of samples in one stable pass."""
+"""Moments of a full covariance: of a matrix, or of samples in one stable pass."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from .._support import checks
-from .._support.checks import FloatArray
-from .._support.notices import tell
-from .._support.progress import Meter
-from . import batches, chunks
+from ... import _core
+from ..._support import checks
+from ..._support.checks import FloatArray
+from ..._support.notices import tell
+from ..._support.progress import Meter
+from .. import batches, chunks
+from .eigen import eigen
 
 Moments = tuple[FloatArray, FloatArray, FloatArray]
 """Eigenvalues, multiplicities and mean power."""
@@ -42,7 +43,7 @@ def of_matrix(covariance: object, mean: object = None) -> Moments:
         values, rotated = np.diagonal(matrix).copy(), center
         limit = 0.0  # nothing was rounded, so nothing negative is forgiven
     else:
-        values, rotated = _eigen((matrix + matrix.T) / 2, center)
+        values, rotated = eigen((matrix + matrix.T) / 2, center)
         limit = max(size, 10) * eps * float(np.abs(values).max(initial=0.0))
     if (values < -limit).any():
         k = int(np.argmin(values))
@@ -208,7 +209,7 @@ class _Scatter:
             self._scatter = _add_products(self._scatter, offset[:, None])
             mean = self._center
         self._scatter /= self.count - ddof
-        values, rotated = _eigen(self._scatter, mean if keep_mean and np.any(mean) else None)
+        values, rotated = eigen(self._scatter, mean if keep_mean and np.any(mean) else None)
         values = _clean(values, size, self._precision)[::-1]
         power = np.zeros(size) if rotated is None else rotated[::-1] ** 2
         return values, np.ones(size), power
@@ -257,7 +258,7 @@ class _Gram:
 
     def moments(self, ddof: int, keep_mean: bool) -> Moments:
         """The nonzero eigenvalues, in falling order, then one entry for all zeros."""
-        values, along = _eigen(self._gram, self._along)
+        values, along = eigen(self._gram, self._along)
         assert along is not None
         values = _clean(values, self.count, self._precision)[::-1]
         along = along[::-1]
@@ -286,38 +287,6 @@ def _add_products(total: FloatArray, rows: NDArray[Any], *, transposed: bool = F
         return total
     updated: FloatArray = blas.dsyrk(1.0, rows, beta=1.0, c=total, trans=transposed, lower=1, overwrite_c=1)
     return updated
-
-
-def _eigen(matrix: FloatArray, vector: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
-    """Eigenvalues in rising order from the lower triangle (used up), and `vector` in the eigenbasis."""
-    from scipy.linalg import eigh, eigvalsh
-
-    if not np.isfinite(matrix).all():
-        raise ValueError("samples are too large for products in single precision; use dtype='float64'")
-    if vector is None:
-        values = eigvalsh(matrix, lower=True, overwrite_a=True, check_finite=False)
-        return np.asarray(values, dtype=np.float64), None
-    if len(matrix) > 64:
-        return _eigen_rotating(matrix, vector)
-    spectrum, basis = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
-    return np.asarray(spectrum, dtype=np.float64), basis.T @ vector
-
-
-def _eigen_rotating(matrix: FloatArray, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """As `_eigen`, but only the vector goes through the reduction: half the work of all eigenvectors."""
-    from scipy.linalg import eigh_tridiagonal, lapack
-
-    size = len(matrix)
-    lwork, _ = lapack.dsytrd_lwork(size, lower=1)
-    reduced, diagonal, beside, tau, info = lapack.dsytrd(matrix, lower=1, lwork=int(lwork), overwrite_a=1)
-    rotated = np.array(vector, dtype=np.float64)
-    # The reflectors of the reduction are those of a QR factorisation one row further down.
-    tail, _, failed = lapack.dormqr("L", "T", reduced[1:, :-1], tau, rotated[1:, None], lwork=64)
-    if info or failed:
-        raise np.linalg.LinAlgError("reduction of the covariance to tridiagonal form failed")
-    rotated[1:] = tail[:, 0]
-    values, basis = eigh_tridiagonal(diagonal, beside, check_finite=False, lapack_driver="stemr")
-    return np.asarray(values, dtype=np.float64), basis.T @ rotated
 
 
 def _clean(values: FloatArray, size: int, precision: type) -> FloatArray:

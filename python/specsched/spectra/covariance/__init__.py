@@ -1,0 +1,1 @@
+"""Full covariances: their sums over samples, and their eigenvalues by LAPACK."""
