@@ -139,8 +139,10 @@ def test_images_and_sound(tmp_path: Path) -> None:
     assert ss.Spectrum.load(out).dim == 32
     assert (tmp_path / "spectrum.pdf").read_bytes().startswith(b"%PDF")
     result = run("spectrum", folder, "--json")
-    assert json.loads(result.stdout)["dim"] == 8 * 8 * 3
+    document = json.loads(result.stdout)
+    assert document["dim"] == 8 * 8 * 3
     first, second = result.stderr.splitlines()
+    assert [f"note: {told}" for told in document["notes"]] == [first, second]
     assert first.startswith("note: images differ in size")
     assert first.endswith("--size 8, their shortest side, and --fit cover are used")
     assert second.startswith("note: 3 images in 192 dimensions are too few")
@@ -148,6 +150,7 @@ def test_images_and_sound(tmp_path: Path) -> None:
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, np.sin(np.arange(4000) * 0.1), 8000)
     document = json.loads(good("spectrum", wave, "--window", 64, "--hop", 32, "--json"))
+    assert "notes" not in document
     assert document["dim"] == 64
     assert document["total_variance"] == pytest.approx(32, rel=0.1)
 

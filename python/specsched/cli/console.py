@@ -18,6 +18,7 @@ from .._support.progress import ProgressCallback
 
 _NAMES_FIT = 48
 """Narrower terminals fold the names of schedules."""
+_NOTES: list[str] = []
 
 
 def console(*, error: bool = False) -> Console:
@@ -32,13 +33,21 @@ def say(text: str = "", *, style: str | None = None) -> None:
     console().print(Text(text, style=style or ""), soft_wrap=False)
 
 
-def note(text: str) -> None:
-    """A line on standard error."""
-    console(error=True).print(Text(text), soft_wrap=False)
+def forget_notes() -> None:
+    """A new run of the program."""
+    _NOTES.clear()
+
+
+def note(text: str, *, kind: str = "note") -> None:
+    """What was chosen for the user, or went wrong: a line on standard error, and an entry of the JSON document."""
+    _NOTES.append(text)
+    console(error=True).print(Text(f"{kind}: {text}"), soft_wrap=False)
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """The document and nothing else on standard output."""
+    """The document, with all notes of this run, and nothing else on standard output."""
+    if _NOTES:
+        document = {**document, "notes": list(_NOTES)}
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 

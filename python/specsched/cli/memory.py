@@ -61,9 +61,9 @@ def _notes(shown: str, used: dict[str, Any], differs: list[str]) -> tuple[str, .
     notes = []
     if used:
         told = ", ".join(str(value) for value in used.values())
-        notes.append(f"note: evaluated for what {shown!r} was made for: {told}")
+        notes.append(f"evaluated for what {shown!r} was made for: {told}")
     if differs:
-        notes.append(f"note: {shown!r} was made for {'; '.join(differs)}, as the command line asks")
+        notes.append(f"{shown!r} was made for {'; '.join(differs)}, as the command line asks")
     return tuple(notes)
 
 

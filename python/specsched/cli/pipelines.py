@@ -130,7 +130,7 @@ class PipelineOptions:
             return
         if any(_pictures(source) for source in data):
             note(
-                f"note: {self.model} denoises {model.latents}, and DATA are pictures: its levels will not fit them"
+                f"{self.model} denoises {model.latents}, and DATA are pictures: its levels will not fit them"
             )
 
 

@@ -59,7 +59,7 @@ def run(
         if found.costs is not None:
             designs[count] = found.costs
         if not found.success:
-            note(f"warning: the design of {count} steps has not converged: {found.message}")
+            note(f"the design of {count} steps has not converged: {found.message}", kind="warning")
     table = dict(sorted(table.items(), key=lambda row: [row[1][count] for count in reversed(counts)]))
 
     outputs.add(out, lambda path: _save(table, counts, path))

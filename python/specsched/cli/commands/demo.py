@@ -48,4 +48,4 @@ def run(
         show(found, members)
         say(f"saved {schedule_path} and {picture_path}")
     if not found.success:
-        note(f"warning: the design has not converged: {found.message}")
+        note(f"the design has not converged: {found.message}", kind="warning")

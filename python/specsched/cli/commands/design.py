@@ -90,7 +90,7 @@ def run(
         for path in filter(None, (out, plot)):
             say(f"saved {path}")
     if not found.success:
-        note(f"warning: the design has not converged: {found.message}")
+        note(f"the design has not converged: {found.message}", kind="warning")
 
 
 def show(found: Design, members: dict[str, Member]) -> None:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..._support.notices import Notice
+from ..console import forget_notes, note
 from .wording import options_of, reworded
 
 BAD_INPUT = 2
@@ -36,6 +37,7 @@ class OneLineErrors(TyperGroup):
         """Run the program and end the process with its exit code."""
         try:
             extra["standalone_mode"] = False
+            forget_notes()
             with warnings.catch_warnings():
                 _show_notices(options_of(self))
                 code = super().main(args, prog_name, **extra)
@@ -64,7 +66,7 @@ def _show_notices(options: dict[str, str]) -> None:
 
     def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
         if issubclass(category, Notice):
-            sys.stderr.write(f"note: {reworded(_joined(str(message)), options)}\n")
+            note(reworded(_joined(str(message)), options))
         else:
             others(message, category, *place, **more)
 
