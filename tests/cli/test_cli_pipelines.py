@@ -41,10 +41,11 @@ def test_every_published_model(data: Path, name: str) -> None:
     assert sigmas[0] == pytest.approx(problem.sigma_max, rel=1e-6)
     assert sigmas[-2] >= problem.sigma_floor * (1 - 1e-9)
     assert sigmas[-1] == 0
-    arguments = document["pipeline"]["arguments"]
-    assert (arguments is None) == model.heun
-    if arguments is not None:
-        ((_, values),) = arguments.items()
+    ((key, values),) = document["pipeline"]["arguments"].items()
+    if key == "num_inference_steps":
+        assert values == 5
+        assert document["pipeline"]["scheduler"] == "specsched.diffusers.DesignedScheduler"
+    else:
         assert len(values) in (5, 6)
 
 
@@ -61,15 +62,20 @@ def test_models_decide_the_levels(data: Path) -> None:
     assert "timesteps=[999, " in text
     heun = good("design", data, "--steps", 4, "--model", "sdxl", "--sampler", "Heun", "--no-tuned")
     assert "HeunDiscreteScheduler.from_config(pipe.scheduler.config)" in heun
-    none = good("design", data, "--steps", 4, "--model", "sdxl", "--sampler", "LMS Karras", "--no-tuned")
-    assert "Run it with specsched.sample" in none
+    ours = good("design", data, "--steps", 4, "--model", "sdxl", "--sampler", "LMS Karras", "--no-tuned")
+    assert "pipe.scheduler = specsched.diffusers.DesignedScheduler.from_design(" in ours
 
 
-def test_schedulers_that_take_no_levels_are_announced(data: Path) -> None:
-    result = run("design", data, "--steps", 4, "--model", "sd15", "--no-tuned")
-    assert result.exit_code == 0
-    assert "the design is for dpmpp_2m, not plms" in result.stderr
-    assert "DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)" in result.stdout
+def test_schedulers_that_take_no_levels(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "schedule.json"
+    text = good("design", data, "--steps", 4, "--model", "sd15", "--no-tuned", "--out", out)
+    assert "plms" in text
+    lines = (
+        f"pipe.scheduler = specsched.diffusers.DesignedScheduler.from_design(specsched.Schedule.load({str(out)!r}), "
+        "pipe.scheduler)\npipe(..., num_inference_steps=4)\n"
+    )
+    assert lines in text
+    assert good("export", out, "--to", "diffusers", "--model", "sd15") == lines
 
 
 def test_pictures_are_no_latents(tmp_path: Path) -> None:
@@ -170,7 +176,6 @@ def test_mistakes_of_export(saved: Path) -> None:
     assert "--to diffusers needs the scheduler" in bad("export", saved, "--to", "diffusers")
     assert "--to timesteps needs the training grid" in bad("export", saved, "--to", "timesteps")
     assert "no grid of training timesteps" in bad("export", saved, "--to", "timesteps", "--model", "flux")
-    assert "no scheduler of diffusers" in bad("export", saved, "--to", "diffusers", "--model", "edm-cifar")
     assert "--flow does not apply" in bad("export", saved, "--to", "a1111", "--flow")
     assert "do not apply" in bad("export", saved, "--to", "comfyui", "--model", "sdxl")
     assert "needs --sigma-min and --sigma-max" in bad("export", saved, "--to", "deepinv")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..models.configured.choices import problem_with
-from ..models.configured.problems import NONE, PipelineProblem, problem_of, substitute
+from ..models.configured.problems import DESIGNED, PipelineProblem, problem_of
 from ..models.configured.published import MODELS, Published, published
 from ..schedules.export.configuration import Configuration
 from ..schedules.export.diffusers import keyword_arguments
@@ -34,11 +34,11 @@ class Pipeline:
     problem: PipelineProblem
     model: Published | None
 
-    def arguments(self, schedule: Schedule) -> dict[str, Any] | None:
-        """What ``pipe(...)`` takes; None where nothing in diffusers runs the solver."""
+    def arguments(self, schedule: Schedule) -> dict[str, Any]:
+        """What ``pipe(...)`` takes."""
         problem = self.problem
-        if problem.runner == NONE:
-            return None
+        if problem.runner == DESIGNED:
+            return {"num_inference_steps": schedule.steps}
         config = self.config.changed(**problem.changes)
         if problem.runner not in config.names:
             config = Configuration((problem.runner,), config.options, config.alphas_cumprod)
@@ -47,26 +47,37 @@ class Pipeline:
     def document(self, schedule: Schedule) -> dict[str, Any]:
         """For JSON."""
         return {
-            "scheduler": self.problem.runner or None,
+            "scheduler": self.problem.runner,
             "changes": self.problem.changes,
             "arguments": self.arguments(schedule),
             "source": None if self.model is None else self.model.source,
         }
 
-    def show(self, schedule: Schedule) -> None:
-        """How to run it."""
-        arguments = self.arguments(schedule)
-        say()
-        if arguments is None:
-            say("Run it with specsched.sample, or with the model's own program: it takes the levels above.")
-            return
-        (name, values), changes = next(iter(arguments.items())), self.problem.changes
+    def lines(self, schedule: Schedule, saved: Path | None) -> list[str]:
+        """How to run it, in Python; `saved` is the schedule's file."""
+        ((name, values),) = self.arguments(schedule).items()
+        runner, changes = self.problem.runner, self.problem.changes
+        if runner == DESIGNED:
+            loaded = f"specsched.Schedule.load({str(saved or 'FILE')!r})"
+            return [
+                f"pipe.scheduler = {runner}.from_design({loaded}, pipe.scheduler)",
+                f"pipe(..., {name}={values})",
+            ]
         given = "".join(f", {key}={value!r}" for key, value in changes.items() if key != "trained_betas")
-        if self.problem.runner != self.config.name or changes:
-            say(f"pipe.scheduler = {self.problem.runner}.from_config(pipe.scheduler.config{given})")
         shown = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
-        wrapped = f"torch.tensor([{shown}])" if self.problem.runner == "EDMEulerScheduler" else f"[{shown}]"
-        say(f"pipe(..., {name}={wrapped})")
+        wrapped = f"torch.tensor([{shown}])" if runner == "EDMEulerScheduler" else f"[{shown}]"
+        call = f"pipe(..., {name}={wrapped})"
+        if runner == self.config.name and not changes:
+            return [call]
+        return [f"pipe.scheduler = {runner}.from_config(pipe.scheduler.config{given})", call]
+
+    def show(self, schedule: Schedule, saved: Path | None) -> None:
+        """How to run it, for people."""
+        say()
+        for line in self.lines(schedule, saved):
+            say(line)
+        if self.problem.runner == DESIGNED:
+            say("Without a pipeline: specsched.sample, or the model's own program with the levels above.")
 
 
 @dataclass(frozen=True)
@@ -93,13 +104,6 @@ class PipelineOptions:
             return None
         if sampler is not None:
             problem = problem_with(config, parse_sampler(sampler))
-        elif problem.runner == NONE and not (model is not None and model.heun):
-            solver = problem.sampler.name
-            problem = substitute(config, problem)
-            note(
-                f"note: {config.name} takes no custom levels: {problem.runner} does, and the design is for "
-                f"{problem.sampler.name}, not {solver}"
-            )
         return Pipeline(config, problem, model)
 
     def apply(

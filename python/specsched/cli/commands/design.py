@@ -86,7 +86,7 @@ def run(
             report.show_spectrum(spectrum, source)
         show(found, members)
         if model is not None:
-            model.show(found.schedule)
+            model.show(found.schedule, out)
         for path in filter(None, (out, plot)):
             say(f"saved {path}")
     if not found.success:

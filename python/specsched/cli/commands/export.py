@@ -10,6 +10,7 @@ import typer
 
 from ..._support import checks
 from ..._support.files import write_whole
+from ...models.configured.problems import DESIGNED
 from ...schedules.export import REFUSED, TARGETS
 from ...schedules.schedule import Schedule
 from ...schedules.training_grid import TrainingGrid
@@ -63,7 +64,7 @@ def run(
         raise ValueError(f"--model, --scheduler-config and --alphas-cumprod do not apply to --to {to}")
     if target == "deepinv" and len(options) < 2:
         raise ValueError("--to deepinv needs --sigma-min and --sigma-max of its diffusion")
-    text, document = _shown(target, levels, options, found)
+    text, document = _shown(target, schedule, levels, options, found)
     if as_json:
         print_json({"target": to, **document})
     elif out is None:
@@ -89,13 +90,13 @@ def _with_scheduler(target: str, found: Pipeline | None, alphas_cumprod: Path | 
 
 
 def _shown(
-    target: str, levels: Schedule, options: dict[str, Any], found: Pipeline | None
+    target: str, path: Path, levels: Schedule, options: dict[str, Any], found: Pipeline | None
 ) -> tuple[str, dict[str, Any]]:
     """The text for people, and what JSON holds."""
     if target == "diffusers" and found is not None:
         document = found.document(levels)
-        if document["arguments"] is None:
-            raise ValueError("no scheduler of diffusers runs this model's solver; use --to k-diffusion")
+        if found.problem.runner == DESIGNED:
+            return "\n".join(found.lines(levels, path)), document
         return _setting(document["arguments"]), document
     value = levels.to(target, **options)
     if isinstance(value, str):

@@ -19,14 +19,14 @@ from ...samplers import (
     as_sampler,
 )
 from ...schedules.export.configuration import Configuration
-from .problems import NONE, PipelineProblem, problem_of
+from .problems import DESIGNED, PipelineProblem, problem_of
 from .solvers import DPM_DEFAULTS, unlike
 
 
 def problem_with(config: Configuration, sampler: Any = None) -> PipelineProblem:
     """The problem of a scheduler, or that of its model with a solver of the user's choice.
 
-    The runner is `NONE` where no scheduler of diffusers runs the solver on custom levels.
+    The runner is `DESIGNED` where no scheduler of diffusers runs the solver on custom levels.
     """
     problem = problem_of(config)
     if sampler is None:
@@ -35,8 +35,8 @@ def problem_with(config: Configuration, sampler: Any = None) -> PipelineProblem:
     if solver == problem.sampler:
         return problem
     name, options = _runner(problem, config, solver)
-    if name == NONE:
-        return replace(problem, sampler=solver, runner=NONE, alphas_cumprod=None, changes={})
+    if name == DESIGNED:
+        return replace(problem, sampler=solver, runner=DESIGNED, alphas_cumprod=None, changes={})
     moved = Configuration((name,), MappingProxyType({**config.options, **options}), config.alphas_cumprod)
     found = problem_of(moved)
     return replace(found, sampler=solver, changes={**options, **found.changes})
@@ -47,10 +47,12 @@ def _runner(problem: PipelineProblem, config: Configuration, solver: Sampler) ->
         if solver == DDIM():
             return "FlowMatchEulerDiscreteScheduler", {}
         return (
-            ("UniPCMultistepScheduler", _unipc(config, solver)) if isinstance(solver, UniPC) else (NONE, {})
+            ("UniPCMultistepScheduler", _unipc(config, solver))
+            if isinstance(solver, UniPC)
+            else (DESIGNED, {})
         )
     if config.alphas_cumprod is None:
-        return ("EDMEulerScheduler" if solver == DDIM() else NONE), {}
+        return ("EDMEulerScheduler" if solver == DDIM() else DESIGNED), {}
     if isinstance(solver, (DPMpp2M, DPMpp3M)):
         return "DPMSolverMultistepScheduler", _dpm(config, solver, "dpmsolver++")
     if isinstance(solver, (DPMpp2MSDE, DPMpp2MSDEHeun)) and solver == type(solver)(
@@ -61,7 +63,7 @@ def _runner(problem: PipelineProblem, config: Configuration, solver: Sampler) ->
     ):
         return "DPMSolverMultistepScheduler", _dpm(config, solver, "sde-dpmsolver++")
     plain = {DDIM(): "EulerDiscreteScheduler", DDPM(): "DDPMScheduler", Heun(): "HeunDiscreteScheduler"}
-    return plain.get(solver, NONE), {}
+    return plain.get(solver, DESIGNED), {}
 
 
 def _dpm(config: Configuration, solver: Any, algorithm: str) -> dict[str, Any]:

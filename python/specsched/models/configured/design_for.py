@@ -16,8 +16,9 @@ from ...designs.single import design
 from ...schedules.export.configuration import Configuration
 from ...spectra.sources import folders, images, table
 from ...spectra.spectrum import Spectrum
+from ..pipelines.diffusers import scheduler_class
 from .choices import problem_with
-from .problems import NONE, PipelineProblem, substitute
+from .problems import DESIGNED, PipelineProblem
 
 _KEPT = (
     "num_train_timesteps",
@@ -46,7 +47,8 @@ class PipelineDesign:
     arguments : dict
         What ``pipe(...)`` and ``scheduler.set_timesteps(...)`` take.
     scheduler : diffusers scheduler
-        What must be ``pipe.scheduler`` for it: the given one, or one of its configuration that runs any levels.
+        What must be ``pipe.scheduler`` for it: the given one, another one of diffusers that takes the same steps, or
+        `specsched.diffusers.DesignedScheduler`, which runs any solver.
     design : Design
         The design with its losses.
     problem : PipelineProblem
@@ -79,7 +81,7 @@ def design_for(pipe_or_scheduler: Any, data: Any, steps: int, **options: Any) ->
         Number of steps S >= 1.
     **options
         Passed to `specsched.design`: `loss`, `target`, `init`, `robust`, ...; `sampler` for another solver than the
-        scheduler's, where the scheduler can run it.
+        scheduler's.
 
     Returns
     -------
@@ -119,18 +121,18 @@ def design_for(pipe_or_scheduler: Any, data: Any, steps: int, **options: Any) ->
             raise ValueError(
                 f"{name} is read from the scheduler's configuration; for another one use specsched.design"
             )
-    solver = problem.sampler.name
-    if problem.runner == NONE and chosen is not None:
-        raise ValueError(
-            f"no scheduler of diffusers runs sampler {solver!r} on custom levels of this model; design without "
-            "sampler=, or use specsched.design and run the network with specsched.sample"
-        )
-    if problem.runner == NONE:
-        problem = substitute(config, problem)
     found = design(
         source_of(data, getattr(pipe_or_scheduler, "vae", None)), steps, **{**problem.options, **options}
     )
-    runner = runner_of(scheduler, config, problem, None if chosen else solver)
+    if chosen is None and problem.runner not in config.names:
+        tell(
+            f"{config.name} takes no custom levels: {problem.runner} runs the same steps on them; pipe.scheduler must "
+            "be it"
+        )
+    if problem.runner == DESIGNED:
+        runner = scheduler_class().from_design(found, scheduler)
+        return PipelineDesign({"num_inference_steps": steps}, runner, found, problem)
+    runner = runner_of(scheduler, config, problem)
     return PipelineDesign(found.schedule.to_diffusers(runner), runner, found, problem)
 
 
@@ -145,20 +147,14 @@ def source_of(data: Any, vae: Any) -> Any:
     return data
 
 
-def runner_of(scheduler: Any, config: Configuration, problem: PipelineProblem, solver: str | None) -> Any:
-    """The scheduler that runs the levels: the given one where it can. `solver` is the scheduler's own, to be told."""
+def runner_of(scheduler: Any, config: Configuration, problem: PipelineProblem) -> Any:
+    """The scheduler of diffusers that runs the levels: the given one where it can."""
     if problem.runner in config.names:
         return (
             type(scheduler).from_config(scheduler.config, **problem.changes) if problem.changes else scheduler
         )
     import diffusers
 
-    if solver is not None:
-        own = problem.sampler.name
-        steps = "the same steps" if solver == own else f"{own}, not {solver},"
-        tell(
-            f"{config.name} takes no custom levels: {problem.runner} runs {steps} on them; pipe.scheduler must be it"
-        )
     kept = {name: config.options[name] for name in _KEPT if name in config.options}
     kind = getattr(diffusers, problem.runner)
     taken = inspect.signature(kind.__init__).parameters

@@ -18,14 +18,13 @@ from ...samplers import (
     DPM2Ancestral,
     DPMMultistep,
     DPMMultistepSDE,
-    DPMpp2M,
     Heun,
     Sampler,
 )
 from ...schedules.export.configuration import Configuration
-from .solvers import DPM_DEFAULTS, deis, dpm_multistep, dpm_singlestep, unipc, unlike
+from .solvers import deis, dpm_multistep, dpm_singlestep, unipc
 
-NONE = ""
+DESIGNED = "specsched.diffusers.DesignedScheduler"
 """Runner of solvers whose schedulers in diffusers take no custom levels."""
 
 _RESHAPING = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
@@ -112,24 +111,6 @@ def problem_of(scheduler: object) -> PipelineProblem:
     if known is None:
         raise checks.unknown_name("scheduler", config.name, _PROBLEMS)
     return _PROBLEMS[known](config)
-
-
-def substitute(config: Configuration, problem: PipelineProblem) -> PipelineProblem:
-    """The nearest solver whose scheduler takes custom levels, for one that has none."""
-    if problem.process == "flow":
-        return replace(
-            problem, sampler=DDIM(), runner="FlowMatchEulerDiscreteScheduler", changes={"shift": 1.0}
-        )
-    if config.alphas_cumprod is None:
-        return replace(problem, sampler=DDIM(), runner="EDMEulerScheduler")
-    if not problem.sampler.deterministic:
-        return _on_grid(config, DDPM(), "DDPMScheduler", changes=_plain(config))
-    return _on_grid(
-        config,
-        DPMpp2M(lower_order_final=True),
-        "DPMSolverMultistepScheduler",
-        changes=_plain(config, **unlike(config, DPM_DEFAULTS)),
-    )
 
 
 # ---- levels --------------------------------------------------------------------------------------
@@ -234,7 +215,7 @@ def _ddim(config: Configuration) -> PipelineProblem:
 def _dpm(config: Configuration) -> PipelineProblem:
     sampler, name = dpm_multistep(config), "DPMSolverMultistepScheduler"
     if config.option("use_flow_sigmas"):
-        return _flow_levels(config, sampler, NONE)
+        return _flow_levels(config, sampler, DESIGNED)
     noise = isinstance(sampler, (DPMMultistep, DPMMultistepSDE))
     changes = _plain(config)
     if noise and not _ends_above_zero(config):
@@ -253,7 +234,7 @@ def _singlestep(config: Configuration) -> PipelineProblem:
         )
     sampler = dpm_singlestep(config)
     if config.option("use_flow_sigmas"):
-        return _flow_levels(config, sampler, NONE)
+        return _flow_levels(config, sampler, DESIGNED)
     last = _lowest(config) if _ends_above_zero(config) else 0.0
     return _on_grid(config, sampler, "DPMSolverSinglestepScheduler", changes=_plain(config), sigma_min=last)
 
@@ -286,19 +267,19 @@ def _unipc(config: Configuration) -> PipelineProblem:
             sampler, changes["predict_x0"] = replace(sampler, predict_x0=True), True
         return _flow_levels(config, sampler, "UniPCMultistepScheduler", **changes)
     last = 0.0 if last_is_zero else _lowest(config)
-    return replace(_on_levels(config, sampler, NONE, sigma_min=last), process="vp")
+    return replace(_on_levels(config, sampler, DESIGNED, sigma_min=last), process="vp")
 
 
 def _deis(config: Configuration) -> PipelineProblem:
     sampler = deis(config)
     if config.option("use_flow_sigmas"):
-        return _flow_levels(config, sampler, NONE)
-    return replace(_on_levels(config, sampler, NONE), process="vp")
+        return _flow_levels(config, sampler, DESIGNED)
+    return replace(_on_levels(config, sampler, DESIGNED), process="vp")
 
 
 def _pndm(config: Configuration) -> PipelineProblem:
     sampler = PLMS(skip_prk_steps=bool(config.option("skip_prk_steps", False)))
-    return replace(_on_levels(config, sampler, NONE), process="vp")
+    return replace(_on_levels(config, sampler, DESIGNED), process="vp")
 
 
 def _edm_euler(config: Configuration) -> PipelineProblem:
@@ -311,16 +292,16 @@ def _edm_euler(config: Configuration) -> PipelineProblem:
 
 
 def _edm_dpm(config: Configuration) -> PipelineProblem:
-    return _edm_levels(config, dpm_multistep(config), NONE)
+    return _edm_levels(config, dpm_multistep(config), DESIGNED)
 
 
 def _with(sampler: Sampler) -> Callable[[Configuration], PipelineProblem]:
     """A scheduler in sigma that takes no custom levels."""
-    return lambda config: _on_levels(config, sampler, NONE)
+    return lambda config: _on_levels(config, sampler, DESIGNED)
 
 
 def _flow_heun(config: Configuration) -> PipelineProblem:
-    return _flow_levels(config, Heun(), NONE)
+    return _flow_levels(config, Heun(), DESIGNED)
 
 
 _PROBLEMS: dict[str, Callable[[Configuration], PipelineProblem]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from ..._support import checks
 from ...samplers import Heun
 from ...schedules.export.configuration import Configuration
-from .problems import NONE, PipelineProblem, problem_of
+from .problems import DESIGNED, PipelineProblem, problem_of
 
 
 @dataclass(frozen=True)
@@ -154,5 +154,5 @@ def published(name: str) -> tuple[Published, Configuration, PipelineProblem]:
     config = Configuration.of(model.scheduler)
     problem = problem_of(config)
     if model.heun:
-        problem = replace(problem, sampler=Heun(), runner=NONE)
+        problem = replace(problem, sampler=Heun(), runner=DESIGNED)
     return model, config, problem
