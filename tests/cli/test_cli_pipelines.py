@@ -78,6 +78,17 @@ def test_schedulers_that_take_no_levels(data: Path, tmp_path: Path) -> None:
     assert good("export", out, "--to", "diffusers", "--model", "sd15") == lines
 
 
+@pytest.mark.parametrize(("name", "solver"), [("sdxl", "ddim"), ("pixart", "dpmpp_2m")])
+def test_comparisons_for_a_model(data: Path, name: str, solver: str) -> None:
+    """The losses are those of designs with the same option, on the model's own grid where its solver needs that."""
+    table = json.loads(good("compare", data, "--steps", "3,5", "--model", name, "--no-tuned", "--json"))
+    alone = json.loads(good("design", data, "--steps", 5, "--model", name, "--no-tuned", "--json"))
+    assert table["sampler"]["name"] == solver
+    assert table["losses"]["designed"]["5"] == pytest.approx(alone["value"], rel=1e-9)
+    assert table["losses"]["edm"]["5"] == pytest.approx(alone["baselines"]["edm"], rel=1e-9)
+    assert table["losses"]["designed"]["3"] > table["losses"]["designed"]["5"]
+
+
 def test_pictures_are_no_latents(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "photos", [16, 16, 16])
     result = run("design", folder, "--steps", 3, "--model", "sdxl", "--no-tuned")

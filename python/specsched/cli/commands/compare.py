@@ -15,6 +15,7 @@ from .. import report
 from ..console import note, print_json, print_table, say, width
 from ..files import Outputs
 from ..options import DataOptions, EndOptions, SearchOptions, SolverOptions, parse_steps
+from ..pipelines import PipelineOptions
 from ..work import DATA_HELP, best_design, read_for, tune
 
 DESIGNED = "designed"
@@ -23,8 +24,10 @@ Table = dict[str, dict[int, float]]
 
 
 def run(
+    context: typer.Context,
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
     steps: Annotated[str, typer.Option(help="Numbers of steps, separated by commas.")],
+    pipeline: PipelineOptions,
     reading: DataOptions,
     solver: SolverOptions,
     ends: EndOptions,
@@ -41,16 +44,21 @@ def run(
     outputs.check("--out", out, (".csv",))
     outputs.check_picture("--plot", plot)
     counts = parse_steps(steps)
+    model, solver, ends, grid = pipeline.apply(solver, ends, context)
     problem = solver.checked()
-    options = problem | search.checked()
+    options = problem | search.checked() | grid
     levels = {count: ends.checked(solver.process, count) for count in counts}
+    if grid:  # it has ends of its own, and no heuristic is tuned on it
+        levels = {count: each | {"sigma_max": None, "sigma_floor": None} for count, each in levels.items()}
+    families = list(FAMILIES) if tuned and not grid else []
+    pipeline.warn_of([data], model)
     spectrum = read_for(data, reading, solver)
 
     table: Table = {}
     designs: dict[int, Costs] = {}
     for count in counts:
         allowance = {"denoiser_error": options["denoiser_error"]}
-        members = tune(spectrum, count, list(FAMILIES) if tuned else [], levels[count], problem | allowance)
+        members = tune(spectrum, count, families, levels[count], problem | allowance)
         found = best_design([spectrum], count, members, **options, **levels[count])
         losses = {DESIGNED: found.loss, **found.baselines}
         losses |= {f"{name}, tuned": member.loss for name, member in members.items()}
