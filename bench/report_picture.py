@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from speed import CURVE_PEERS, ONE, TWO, Row, find_row
 
 COLOURS = {
-    "specsched": "C3",
-    "specsched, every eigenvalue": "C6",
-    "specsched, compressed": "C1",
-    "numpy-vectorised": "C7",
-    "numba": "C2",
-    "jax": "C0",
-    "torch": "C4",
-    "SLSQP": "C0",
-    "trust-constr": "C2",
+    "specsched": "#D55E00",
+    "specsched, every eigenvalue": "#CC79A7",
+    "specsched, compressed": "#E69F00",
+    "numpy-vectorised": "#8C8C8C",
+    "numba": "#009E73",
+    "jax": "#0072B2",
+    "torch": "#6B4FA0",
+    "SLSQP": "#0072B2",
+    "trust-constr": "#009E73",
 }
 
 Figures = dict[str, Any]
@@ -107,6 +107,5 @@ def picture(figures: Figures, path: Path) -> None:
     for panel in axes.flat:
         panel.grid(True, which="major", alpha=0.3)
     for panel in (axes[0, 0], axes[1, 0]):
-        panel.legend(fontsize=7, loc="upper left")
-    axes[1, 0].set_ylim(None, 3.0)
+        panel.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=130)

@@ -21,15 +21,18 @@ import specsched as ss
 
 DESIGNED = "designed"
 COLORS = {
-    DESIGNED: "#111111",
-    "linear": "#d55e00",
+    DESIGNED: "#d55e00",
+    "linear": "#6b4fa0",
     "cosine": "#0072b2",
     "sigmoid": "#009e73",
     "edm": "#cc79a7",
     "exponential": "#e69f00",
     "flow_uniform": "#56b4e9",
 }
-"""The schedules that every picture names; all others are thin grey lines."""
+"""The schedules that every picture names; all others are thin grey lines. The library's own pictures agree."""
+
+BLACK = "#222222"
+"""Data and references."""
 
 GREY = "#c4c4c4"
 OTHERS = "other heuristics"
@@ -107,8 +110,8 @@ def gain_rows(result: Sweep) -> list[list[Any]]:
 GAIN_HEADER = ("S", "designed", "best heuristic", "its loss", "removed")
 
 
-def panels(rows: int, columns: int, *, width: float = 5.2, height: float = 3.9) -> tuple[Figure, np.ndarray]:
-    """A figure with a grid of axes, shape (rows, columns)."""
+def panels(rows: int, columns: int, *, width: float = 4.4, height: float = 3.4) -> tuple[Figure, np.ndarray]:
+    """A figure with a grid of axes, shape (rows, columns); two columns are as wide as a page can show."""
     figure, axes = plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
     )
@@ -136,24 +139,34 @@ def draw_losses(ax: Axes, result: Sweep, label: str = r"$W_2$", *, relative: boo
     for name in sorted(lines, key=lambda n: (n in COLORS, n == DESIGNED)):
         _line(ax, result.steps, lines[name] / unit, name, COLORS)
     best = np.array([loss for _, loss in result.best()])
-    ax.plot(result.steps, best / unit, color="#111111", linewidth=1.2, linestyle="--", label="best heuristic")
+    ax.plot(result.steps, best / unit, color=BLACK, linewidth=1.2, linestyle="--", label="best heuristic")
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="steps S",
         ylabel=f"{label} / that of the design" if relative else label,
     )
-    ax.set_xticks(result.steps, [str(count) for count in result.steps])
+    ax.set_xticks(result.steps, _apart(result.steps))
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+
+
+def _apart(counts: np.ndarray) -> list[str]:
+    """Labels of a logarithmic axis; those that would touch the one before are left out."""
+    labels, last = [], 0.0
+    for count in counts:
+        far = count > 1.3 * last
+        labels.append(str(count) if far else "")
+        last = float(count) if far else last
+    return labels
 
 
 def draw_spectrum(ax: Axes, spectra: Mapping[str, ss.Spectrum]) -> None:
     """Eigenvalues in falling order over their rank, multiplicities counted."""
-    for name, spectrum in spectra.items():
+    for (name, spectrum), color in zip(spectra.items(), (BLACK, "#0072b2"), strict=False):
         order = np.argsort(-spectrum.eigenvalues)
         rank = np.cumsum(spectrum.weights[order])
         values = spectrum.eigenvalues[order]
-        ax.plot(rank[values > 0], values[values > 0], label=name, linewidth=1.6)
+        ax.plot(rank[values > 0], values[values > 0], label=name, color=color, linewidth=1.6)
     ax.set(xscale="log", yscale="log", xlabel="rank", ylabel="eigenvalue")
     ax.legend(frameon=False, fontsize=8)
 
@@ -174,7 +187,8 @@ def legend(ax: Axes, title: str | None = None, **place: Any) -> None:
 def legend_below(figure: Figure, ax: Axes) -> None:
     """One legend for the whole figure, below it, from the lines of `ax`."""
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
+    columns = (len(labels) + 1) // 2
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def save(figure: Figure, out: Path) -> None:

@@ -55,21 +55,19 @@ def field(spectrum: ss.Spectrum, solver: str, budget: int, components: Sequence[
     """Baselines, the best tuned one, and designs: for DDIM, for the solver, for its surroundings, for components."""
     steps = steps_within(solver, budget)
     fixed: dict[str, Any] = {"sampler": solver, "threads": 1, **ENDS}
-    design = ss.design(spectrum, steps, **fixed, target="data")
+    design = ss.design(spectrum, steps, **fixed)
     members = tuned_members(spectrum, steps, **fixed)
     family, tuned = min(members.items(), key=lambda item: item[1].loss)
     schedules = ss.baselines.all_schedules(steps, **ENDS)
     schedules[TUNED] = tuned.schedule
-    schedules[FOR_DDIM] = ss.design(spectrum, steps, threads=1, **ENDS, target="data").schedule
+    schedules[FOR_DDIM] = ss.design(spectrum, steps, threads=1, **ENDS).schedule
     schedules[DESIGNED] = design.schedule
-    schedules[ROBUST] = ss.design(spectrum, steps, robust=AROUND, **fixed, target="data").schedule
+    schedules[ROBUST] = ss.design(spectrum, steps, robust=AROUND, **fixed).schedule
     safe = design.sampler.multistep
-    schedules[EXACT] = (
-        ss.design(spectrum, steps, denoiser_error=0.0, **fixed, target="data") if safe else design
-    ).schedule
+    schedules[EXACT] = (ss.design(spectrum, steps, denoiser_error=0.0, **fixed) if safe else design).schedule
     if components:
         parts = list(components)
-        schedules[COMPONENTS] = ss.design(parts, steps, **fixed, target="data").schedule
-        schedules[WORST] = ss.design(parts, steps, combine="worst", **fixed, target="data").schedule
+        schedules[COMPONENTS] = ss.design(parts, steps, **fixed).schedule
+        schedules[WORST] = ss.design(parts, steps, combine="worst", **fixed).schedule
     calls = design.sampler.function_evaluations(design.schedule)
     return Field(solver, steps, calls, schedules, family)

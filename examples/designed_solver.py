@@ -21,8 +21,8 @@ FIXED = {
     "UniPC-3, predictor": ss.samplers.UniPC(order=3, corrector=False),
 }
 COLORS = {
-    "designed": "#111111",
-    "trusting": "#d55e00",
+    "designed": "#d55e00",
+    "trusting": "#e69f00",
     "DPM-Solver++(2M)": "#0072b2",
     "DPM-Solver++(3M)": "#009e73",
     "UniPC-3, predictor": "#cc79a7",
@@ -83,15 +83,20 @@ def draw(found: dict[str, Any]) -> Any:
             color=COLORS["trusting"],
             label=f"$c_{{n,{column + 1}}}$, predictions trusted",
         )
-        ax.plot(found["tables"]["designed"][:, column], style, color=COLORS["designed"])
+        ax.plot(
+            found["tables"]["designed"][:, column],
+            style,
+            color=COLORS["designed"],
+            label=f"$c_{{n,{column + 1}}}$, with an allowance",
+        )
     ax.axhline(0.0, color=common.GREY, lw=0.8, zorder=0)
-    ax.set(
-        title="designed for exact predictions (black: with an allowance)", xlabel="step n   (noise to clean)"
-    )
+    ax.set(title="designed for exact predictions", xlabel="step n   (noise to clean)")
     common.legend(ax)
     ax = axes[1, 1]
     for name, values in found["losses"].items():
         ax.loglog(found["errors"], values, color=COLORS[name], label=name)
+    ax.set_yticks([0.2, 0.5, 1.0, 2.0], ["0.2", "0.5", "1", "2"])
+    ax.minorticks_off()
     ax.set(title="loss when predictions err", xlabel="error, share of the posterior's spread", ylabel="loss")
     common.legend(ax)
     return figure

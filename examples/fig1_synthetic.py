@@ -42,7 +42,7 @@ def run(steps: Sequence[int] = STEPS, compared_at: int = 112) -> dict[str, Any]:
 
 
 def draw(found: dict[str, Any]) -> Any:
-    figure, axes = common.panels(2, 3)
+    figure, axes = common.panels(3, 2)
     result, chosen = found["sweep"], found["chosen"]
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.92, len(result.steps)))
     designed = {f"{count}": d.schedule for count, d in zip(result.steps, result.designs, strict=True)}
@@ -50,32 +50,34 @@ def draw(found: dict[str, Any]) -> Any:
     axes[0, 0].set_title("(a) designed schedules")
     common.legend(axes[0, 0], "steps S")
 
-    near = {f"{name}, {_parameters(f)}": f.schedule for name, f in found["fits"].items()}
-    colors = {**dict(zip(near, (common.COLORS[n] for n in FAMILIES), strict=True)), DESIGNED: "#111111"}
+    near = {name: f.schedule for name, f in found["fits"].items()}
+    colors = {
+        **dict(zip(near, (common.COLORS[n] for n in FAMILIES), strict=True)),
+        DESIGNED: common.COLORS[DESIGNED],
+    }
     common.draw_schedules(axes[0, 1], {DESIGNED: chosen.schedule, **near}, colors)
     axes[0, 1].set_title(f"(b) parametric estimates, S = {chosen.schedule.steps}")
-    axes[0, 1].set(ylim=(-0.05, 1.45), yticks=np.linspace(0, 1, 6))  # room for the legend
 
-    common.draw_schedules(axes[0, 2], {**found["heuristics"], DESIGNED: chosen.schedule})
-    axes[0, 2].set_title(f"(c) heuristics with the same ends, S = {chosen.schedule.steps}")
+    common.draw_schedules(axes[1, 0], {**found["heuristics"], DESIGNED: chosen.schedule})
+    axes[1, 0].set_title(f"(c) heuristics with the same ends, S = {chosen.schedule.steps}")
 
     for name, schedule in designed.items():
         place = np.linspace(1.0, 0.0, schedule.steps + 1)
-        axes[1, 0].semilogy(place, schedule.sigmas, color=shades[list(designed).index(name)], label=name)
-    axes[1, 0].set(
+        axes[1, 1].semilogy(place, schedule.sigmas, color=shades[list(designed).index(name)], label=name)
+    axes[1, 1].set(
         title="(d) the same as noise over signal", xlabel="s / S   (clean to noise)", ylabel=r"$\sigma$"
     )
 
-    common.draw_losses(axes[1, 1], result)
-    axes[1, 1].set_title("(e) error of the output")
-    common.draw_losses(axes[1, 2], result, relative=True)
-    axes[1, 2].set_title("(f) error, relative to the design")
-    axes[1, 2].set_ylim(0.95, 2.5)
-    axes[1, 2].yaxis.set_minor_locator(mpl.ticker.NullLocator())
-    axes[1, 2].set_yticks([1, 1.25, 1.5, 2, 2.5], ["1", "1.25", "1.5", "2", "2.5"])
+    common.draw_losses(axes[2, 0], result)
+    axes[2, 0].set_title("(e) error of the output")
+    common.draw_losses(axes[2, 1], result, relative=True)
+    axes[2, 1].set_title("(f) error, relative to the design")
+    axes[2, 1].set_ylim(0.95, 2.5)
+    axes[2, 1].yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axes[2, 1].set_yticks([1, 1.25, 1.5, 2, 2.5], ["1", "1.25", "1.5", "2", "2.5"])
     common.legend(axes[0, 1])
-    common.legend_below(figure, axes[1, 1])
-    common.legend(axes[1, 0], "steps S")
+    common.legend_below(figure, axes[2, 0])
+    common.legend(axes[1, 1], "steps S")
     return figure
 
 

@@ -58,7 +58,7 @@ def draw(found: dict[str, Any]) -> Any:
     shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.92, len(single)))
     names = [f"{value:.3g}" for value in single]
     schedules = {name: d.schedule for name, d in zip(names, single.values(), strict=True)}
-    colors = {**dict(zip(names, shades, strict=True)), "all together": "#111111"}
+    colors = {**dict(zip(names, shades, strict=True)), "all together": common.COLORS[common.DESIGNED]}
     common.draw_schedules(axes[0, 0], {**schedules, "all together": found["joint"].schedule}, colors)
     axes[0, 0].set_title("(a) designed for one eigenvalue")
     common.legend(axes[0, 0], "eigenvalue")

@@ -101,7 +101,7 @@ def run(steps: Sequence[int] = STEPS, design_at: int = 8, dim: int = 50) -> dict
 
 
 def draw(found: dict[str, Any]) -> Any:
-    figure, axes = common.panels(1, 3, width=4.6)
+    figure, axes = common.panels(1, 3, width=3.2, height=3.0)
     left, middle, right = axes[0]
     for sampler, marker in (("ddim", "o"), ("ddpm", "x")):
         for name in (*PICKED, common.DESIGNED):
@@ -129,7 +129,9 @@ def draw(found: dict[str, Any]) -> Any:
         title="(b) spectral against matrices",
     )
 
-    common.draw_schedules(right, {"on eigenvalues": found["design"].schedule}, {"on eigenvalues": "#111111"})
+    common.draw_schedules(
+        right, {"on eigenvalues": found["design"].schedule}, {"on eigenvalues": common.BLACK}
+    )
     place = np.linspace(1, 0, found["by_matrices"].steps + 1)
     right.plot(place, found["by_matrices"].alpha_bar, "o", color="#d55e00", label="on matrices")
     right.set_title(f"(c) designs, S = {found['by_matrices'].steps}")

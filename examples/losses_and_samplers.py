@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import _common as common
-import numpy as np
 
 from specsched.testing import paper_case
 
@@ -30,23 +29,22 @@ def run(steps: Sequence[int] = STEPS) -> dict[str, common.Sweep]:
 
 
 def draw(found: dict[str, common.Sweep]) -> Any:
-    figure, axes = common.panels(2, 4, width=4.4)
-    places = [axes[0, 1], axes[0, 2], axes[0, 3], axes[1, 1], axes[1, 2], axes[1, 3]]
+    figure, axes = common.panels(4, 2)
+    places = [*axes[1], *axes[2], *axes[3]]
     for ax, (kind, result) in zip(places, found.items(), strict=True):
         unit = "nats" if "KL" in kind else r"$W_2$"
         common.draw_losses(ax, result, unit)
         ax.set_title(kind)
     common.legend_below(figure, places[0])
-    colors = dict(zip(found, ("#111111", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73"), strict=True))
-    for ax, drawn in ((axes[0, 0], 1), (axes[1, 0], len(STEPS) // 2)):
+    colors = dict(zip(found, ("#d55e00", "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#cc79a7"), strict=True))
+    for ax, drawn in ((axes[0, 0], 1), (axes[0, 1], len(STEPS) // 2)):
         schedules = {
             kind: result.designs[min(drawn, len(result.designs) - 1)].schedule
             for kind, result in found.items()
         }
         common.draw_schedules(ax, schedules, colors)
         ax.set_title(f"designed schedules, S = {next(iter(schedules.values())).steps}")
-        ax.set(ylim=(-0.05, 1.5), yticks=np.linspace(0, 1, 6))
-        common.legend(ax, ncols=2)
+        common.legend(ax, loc="lower left")
     return figure
 
 

@@ -49,7 +49,7 @@ def run(steps: int = 28, means: Sequence[float] = MEANS, tops: Sequence[float] =
 
 def draw(found: dict[str, Any]) -> Any:
     figure, axes = common.panels(1, 2)
-    colors = ("#56b4e9", "#0072b2", "#111111")
+    colors = ("#56b4e9", "#0072b2", "#222222")
     for color, mean in zip(colors, sorted({row[0] for row in found["rows"]}), strict=False):
         rows = np.array([row for row in found["rows"] if row[0] == mean])
         axes[0, 0].loglog(rows[:, 1], rows[:, 4], "o-", color=color, label=f"{mean:g}")

@@ -23,10 +23,10 @@ DIM = 16
 """The mixtures live on this many principal components."""
 
 SHOWN = {
-    "best heuristic": "#e69f00",
-    contenders.TUNED: "#d55e00",
+    "best heuristic": "#222222",
+    contenders.TUNED: "#e69f00",
     contenders.FOR_DDIM: "#56b4e9",
-    contenders.DESIGNED: "#111111",
+    contenders.DESIGNED: "#d55e00",
     contenders.ROBUST: "#009e73",
     contenders.COMPONENTS: "#0072b2",
     contenders.WORST: "#cc79a7",
@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> Any:
             for (solver, budget), cell in found.items()
         ]
         common.table(title, ("solver", "calls", *names), rows)
-    figure, axes = common.panels(1, len(args.solvers))
+    figure, axes = common.panels(1, len(args.solvers), width=3.2, height=3.0)
     for ax, solver in zip(axes[0], args.solvers, strict=True):
         draw_panel(ax, args.budgets, [found[solver, budget] for budget in args.budgets])
         ax.set_title(f"{solver}, {args.data}")

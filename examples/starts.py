@@ -61,7 +61,7 @@ def draw(found: dict[str, Any]) -> Any:
     figure, axes = common.panels(2, 2)
     for row, problem in enumerate(found["results"]):
         ax = axes[row, 0]
-        for method, color in (("slsqp", "#d55e00"), ("newton", "#111111")):
+        for method, color in (("slsqp", "#0072b2"), ("newton", "#d55e00")):
             for k, design in enumerate(found["results"][problem][method].values()):
                 place = np.linspace(1.0, 0.0, design.schedule.steps + 1)
                 ax.semilogy(
@@ -72,7 +72,7 @@ def draw(found: dict[str, Any]) -> Any:
         )
         common.legend(ax)
         ax = axes[row, 1]
-        for method, color, marker in (("slsqp", "#d55e00", "o"), ("newton", "#111111", "x")):
+        for method, color, marker in (("slsqp", "#0072b2", "o"), ("newton", "#d55e00", "x")):
             ax.semilogy(np.maximum(excess(found, problem, method), 1e-16), marker, color=color, label=method)
         ax.set(title=f"{problem}: loss above the best known", ylabel=r"$W_2$ / best - 1", ylim=(3e-17, 10))
         ax.set_xticks(range(len(found["starts"])), list(found["starts"]), rotation=60, ha="right", fontsize=8)

@@ -151,7 +151,7 @@ def _picture(rows: dict[str, Rows], tolerance: dict[str, float], path: Path) -> 
     """Left: excess over the best challenger, all problems in order. Right: how often one SLSQP run suffices."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for part, found in rows.items():
         excess = np.sort([row["excess"] for row in found])
@@ -160,7 +160,7 @@ def _picture(rows: dict[str, Rows], tolerance: dict[str, float], path: Path) -> 
     for bound in sorted(set(tolerance.values())):
         left.axhline(bound, color="0.6", lw=0.8, ls=":")
     left.set(xlabel="% of problems", ylabel="loss(design) / loss(best challenger) - 1")
-    left.legend(fontsize=7, loc="upper left")
+    left.legend(fontsize=8, frameon=False, loc="lower right")
     found = rows.get("slsqp", [])
     for family in dict.fromkeys(row["family"] for row in found):
         # A run counts if it ends within 1e-6 of the best that design or any run found.
@@ -170,7 +170,7 @@ def _picture(rows: dict[str, Rows], tolerance: dict[str, float], path: Path) -> 
     right.set_xticks(ticks, [str(t) for t in ticks], minor=False)
     right.minorticks_off()
     right.set(xlabel="steps S", ylabel="% of single SLSQP runs that reach the best", ylim=(0, 102))
-    right.legend(fontsize=7)
+    right.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 

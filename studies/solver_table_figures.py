@@ -18,16 +18,16 @@ CURVES = ("ddim", "heun", "dpmpp_2m", "unipc", "dpmpp_2m_sde")
 
 
 def ratios(rows: Sequence[Row], out: Path) -> None:
-    """W2 of the best heuristic (upper row) and of the best tuned one (lower row) over that of the design."""
+    """W2 of the best heuristic (left) and of the best tuned one (right) over that of the design."""
     exact = [row for row in rows if row["case"] == "exact"]
     data, solvers, budgets = (
         list(dict.fromkeys(row[k] for row in exact)) for k in ("data", "solver", "budget")
     )
     rivals = ("best heuristic", contenders.TUNED)
     figure, axes = plt.subplots(
-        2, len(data), figsize=(4.6 * len(data), 9.0), squeeze=False, layout="constrained", sharey=True
+        len(data), 2, figsize=(9.0, 3.6 * len(data)), squeeze=False, layout="constrained", sharey=True
     )
-    for line, rival in zip(axes, rivals, strict=True):
+    for line, rival in zip(axes.T, rivals, strict=True):
         for ax, name in zip(line, data, strict=True):
             values = np.full((len(solvers), len(budgets)), np.nan)
             for row in exact:
@@ -37,7 +37,12 @@ def ratios(rows: Sequence[Row], out: Path) -> None:
             image = _heat(ax, values, solvers, budgets)
             ax.set_title(f"{rival} / designed, {name}")
     bar = figure.colorbar(
-        image, ax=axes, shrink=0.6, label="ratio of W2 distances (above 1: the design is better)"
+        image,
+        ax=axes,
+        location="bottom",
+        shrink=0.8,
+        aspect=40,
+        label="ratio of W2 distances (above 1: the design is better)",
     )
     bar.set_ticks(
         [np.log2(r) for r in RATIOS], labels=[f"{r:g}" if r >= 1 else f"1/{1 / r:.3g}" for r in RATIOS]
@@ -67,8 +72,8 @@ def curves(rows: Sequence[Row], out: Path) -> None:
     exact = [row for row in rows if row["case"] == "exact"]
     data = list(dict.fromkeys(row["data"] for row in exact))
     solvers = [name for name in CURVES if any(row["solver"] == name for row in exact)]
-    figure, axes = common.panels(len(data), len(solvers), width=3.7, height=3.0)
-    for line, name in zip(axes, data, strict=True):
+    figure, axes = common.panels(len(solvers), len(data), width=2.7, height=2.4)
+    for line, name in zip(axes.T, data, strict=True):
         for ax, solver in zip(line, solvers, strict=True):
             _curve_panel(ax, [r for r in exact if r["data"] == name and r["solver"] == solver])
             ax.set_title(f"{solver}, {name}", fontsize=10)
@@ -90,8 +95,7 @@ def _curve_panel(ax: Any, rows: Sequence[Row]) -> None:
             style = "--" if name == contenders.ROBUST else "-"
             values = [row[name] for row in rows]
             ax.plot(calls, values, color=color, linewidth=width, linestyle=style, label=name)
-    ax.axhline(rows[0]["many_steps"], color="#888888", linewidth=1.0, linestyle=":", label="1000 steps")
-    low = min([rows[0]["many_steps"], *(row[contenders.DESIGNED] for row in rows)])
+    low = min(row[contenders.DESIGNED] for row in rows)
     high = max(row["best heuristic"] for row in rows)
     ax.set(xscale="log", yscale="log", ylim=(low / 1.4, high * 6))
     ax.set_xticks(calls, [str(call) for call in calls], fontsize=8)
@@ -99,22 +103,20 @@ def _curve_panel(ax: Any, rows: Sequence[Row]) -> None:
 
 
 def _legend(figure: Any, axes: np.ndarray) -> None:
-    """One legend below the panels, two entries to a column of them."""
+    """One legend below the panels."""
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=2 * axes.shape[1], frameon=False, fontsize=9
-    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=axes.shape[1], frameon=False, fontsize=9)
 
 
 def mixture(cells: Sequence[Row], out: Path) -> None:
     """Frechet distance over denoiser calls, with standard errors."""
     data, solvers = (list(dict.fromkeys(cell[k] for cell in cells)) for k in ("data", "solver"))
-    figure, axes = common.panels(len(data), len(solvers), width=3.7, height=3.0)
-    for line, name in zip(axes, data, strict=True):
+    figure, axes = common.panels(len(solvers), len(data), width=2.7, height=2.4)
+    for line, name in zip(axes.T, data, strict=True):
         for ax, solver in zip(line, solvers, strict=True):
             chosen = [c for c in cells if c["data"] == name and c["solver"] == solver]
             _mixture_panel(ax, chosen)
-            ax.set_title(f"{solver}, mixture of {name}", fontsize=10)
+            ax.set_title(f"{solver}, {name}", fontsize=10)
     for ax in axes[-1]:
         ax.set_xlabel("denoiser calls")
     for ax in axes[:, 0]:

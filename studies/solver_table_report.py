@@ -134,7 +134,7 @@ def losses(rows: Sequence[Row], count: int = 15) -> str:
         rival = min(RIVALS, key=lambda name: row[name])
         title = f"{rival} ({row['best_name'] if rival == BEST else row['tuned_family']})"
         title = rival if rival == contenders.FOR_DDIM else title
-        values = [_short(row[key]) for key in (contenders.DESIGNED, rival, contenders.EXACT, "many_steps")]
+        values = [_short(row[key]) for key in (contenders.DESIGNED, rival, contenders.EXACT)]
         ratio = row[rival] / row[contenders.DESIGNED]
         if ratio < 1 / (1 + TIE):
             lines.append(
@@ -159,7 +159,7 @@ def losses(rows: Sequence[Row], count: int = 15) -> str:
         "ratio",
         "designed, exact denoiser",
     )
-    return markdown((*header, "1000 steps"), lines) if lines else "None.\n"
+    return markdown(header, lines) if lines else "None.\n"
 
 
 def by_solver(rows: Sequence[Row], data: str) -> str:
