@@ -115,7 +115,7 @@ MODELS: dict[str, Published] = {
     "pixart": Published(
         "PixArt-alpha",
         {"_class_name": "DPMSolverMultistepScheduler", **_LINEAR},
-        _hub("PixArt-alpha/PixArt-XL-2-1024-MS"),
+        "huggingface/diffusers, scripts/convert_pixart_alpha_to_diffusers.py: the defaults of the scheduler",
         scale=0.18215,
     ),
     "dit": Published(
