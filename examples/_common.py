@@ -154,7 +154,7 @@ def _apart(counts: np.ndarray) -> list[str]:
     """Labels of a logarithmic axis; those that would touch the one before are left out."""
     labels, last = [], 0.0
     for count in counts:
-        far = count > 1.3 * last
+        far = count > 1.35 * last
         labels.append(str(count) if far else "")
         last = float(count) if far else last
     return labels
