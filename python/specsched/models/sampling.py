@@ -123,7 +123,8 @@ def begin(
     with np.errstate(over="ignore", invalid="ignore"):
         y = _begun(ops, noise, first, process, start)
     given = (noise,) if start is None else (noise, start)
-    if not ops.finite(y) and all(map(ops.finite, given)):  # what is not finite itself is refused with its place
+    # what is not finite itself is refused with its place
+    if not ops.finite(y) and all(map(ops.finite, given)):
         raise ValueError(
             f"noise at the first level, {first:g}, exceeds the numbers of {ops.dtype(noise)}; use float64"
         )
