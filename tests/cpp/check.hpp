@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace checks {
@@ -21,6 +22,7 @@ inline void check(bool good, const std::string& what, const char* file, int line
     if (good) return;
     ++failures();
     std::printf("%s:%d: %s\n", file, line, what.c_str());
+    if (std::getenv("SPECSCHED_STOP_AT_FAILURE")) std::exit(1);  // tests/mutation asks only whether one fails
 }
 
 // |got - want| <= tolerance * max(|want|, scale)

@@ -10,6 +10,7 @@
 
 #include "check.hpp"
 #include "core/compress/compress.hpp"
+#include "core/design/design.hpp"
 #include "core/sampler.hpp"
 #include "spectra.hpp"
 
@@ -53,6 +54,23 @@ std::vector<double> nodes(int threads) {
     return numbers;
 }
 
+// Designs side by side, by the pairwise kernels and by the engine.
+std::vector<double> designs(int threads) {
+    const Data data = power_law(30, 300.0);
+    std::vector<DesignProblem> problems;
+    for (const char* name : {"ddim", "dpmpp_2m"})
+        for (const double last : {0.0, 0.02})
+            problems.push_back({data.view(), make_sampler(name, {}, 0.0), {Process::vp, Loss::w2}, 80.0, last, 6, {}});
+    std::vector<const DesignProblem*> all;
+    for (const DesignProblem& problem : problems) all.push_back(&problem);
+    std::vector<double> numbers;
+    for (const BatchDesign& one : design_batch(all, nullptr, 0, nullptr, 0, threads)) {
+        if (!one.error.empty()) return {};  // found by the caller: checks count in one thread only
+        numbers.insert(numbers.end(), one.found.sigmas.begin(), one.found.sigmas.end());
+    }
+    return numbers;
+}
+
 // Nothing of the library has run before: what it sets up on first use is set up by all callers at once.
 template <class Work>
 void test_callers(const Work& work, const std::string& what) {
@@ -78,5 +96,6 @@ void test_callers(const Work& work, const std::string& what) {
 int main() {
     test_callers(evaluations, "evaluations");
     test_callers(nodes, "compression");
+    test_callers(designs, "designs");
     return checks::report();
 }

@@ -25,6 +25,8 @@ def eigen(matrix: FloatArray, vector: FloatArray | None) -> tuple[FloatArray, Fl
     """Eigenvalues in rising order from the lower triangle (used up), and `vector` in the eigenbasis."""
     if not np.isfinite(matrix).all():
         raise ValueError("samples are too large for products in single precision; use dtype='float64'")
+    if len(matrix) == 1:  # which SciPy 1.10 asks for too small a work space
+        return np.array(matrix[0], dtype=np.float64), vector
     if len(matrix) <= _SMALL:
         return _by_vectors(matrix, vector)
     if len(matrix) <= _AT_ONCE:
