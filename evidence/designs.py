@@ -30,8 +30,9 @@ class Designs:
         rivals: Sequence[str] = (),
         starts: int = RECORDED_STARTS,
         keep: Path | None = None,
+        refined: Sequence[str] = REFINED,
     ) -> None:
-        self.refine_up_to, self.keep = refine_up_to, keep
+        self.refine_up_to, self.keep, self.refine_from = refine_up_to, keep, refined
         self.rivals = [name for name in NAMES if name in rivals or "all" in rivals]
         self.known = Known(case.denoiser, case.some, case.high, case.floor)
         self.noise = case.noise(starts, TRAIN_SEED)
@@ -59,7 +60,9 @@ class Designs:
         for name in (n for n in found if n.endswith("recording")):
             found[name] = found[name]._replace(spent=self.recording.calls)
         if solver == "dpmpp_2m" and steps <= self.refine_up_to:
-            found |= {f"{n}, refined": self.refined(n, found[n], case) for n in REFINED if n in found}
+            found |= {
+                f"{n}, refined": self.refined(n, found[n], case) for n in self.refine_from if n in found
+            }
         equal = found.get("designed solver, spectrum, refined")
         rivals = [n for n in self.rivals_of(solver) if equal or not n.endswith(EQUAL_CALLS)]
         return found | {f"rival: {n}": self.rival(n, solver, steps, equal) for n in rivals}

@@ -155,6 +155,12 @@ def case_of(name: str, guidance: float, path: Path | None, folder: Path) -> Case
     return Case(network, guidance, spectrum, torch.from_numpy(x[some]), float(high), float(low))
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """Rows that `write` wrote, as text."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
     """One row a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +172,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     from . import quick
-    from .designs import RECORDED_STARTS, Designs
+    from .designs import RECORDED_STARTS, REFINED, Designs
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -174,6 +180,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, help="a CSV file for the rows")
+    parser.add_argument("--append", action="store_true", help="to the rows that the file has")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0])
     parser.add_argument("--solvers", nargs="+", default=list(SOLVERS))
@@ -183,6 +190,7 @@ def main() -> None:
     parser.add_argument(
         "--refine", type=int, default=0, help="largest number of calls whose schedules are refined"
     )
+    parser.add_argument("--refine-from", nargs="+", default=list(REFINED), help="designs that are refined")
     parser.add_argument("--rivals", nargs="*", default=[], help="of evidence.rivals.NAMES, or 'all'")
     parser.add_argument(
         "--recorded", type=int, default=RECORDED_STARTS, help="starts that are recorded and refined on"
@@ -199,11 +207,12 @@ def main() -> None:
         raise SystemExit(quick.report(rows))
     if args.out is None:
         parser.error("--out must name a file, or give --quick")
-    rows = []
+    rows = read(args.out) if args.append else []
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
-        designs = Designs(case, args.refine, args.rivals, args.recorded, args.keep)
+        options = (args.refine, args.rivals, args.recorded, args.keep, args.refine_from)
+        designs = Designs(case, *options)
         rows += measure(case, cells, designs, args.starts, args.batch)
         write(args.out, rows)
 

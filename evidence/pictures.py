@@ -44,6 +44,11 @@ def waves(x: Tensor, height: int = 64) -> Tensor:
     return torch.full((len(x), 1, height, x.shape[-1]), -1.0).scatter_(2, rows[:, :, None], 1.0)
 
 
+def picture(network: Network, x: Tensor) -> np.ndarray:
+    """Samples of a network as people look at them, ten (sounds: five) in a row."""
+    return grid(waves(x), 5, 1) if x.dim() == 3 else grid(x, 10, 48 // x.shape[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -67,8 +72,7 @@ def main() -> None:
     )
     labels = torch.arange(args.count) % network.classes if network.classes else None
     x = heun(network, start, levels, labels, args.guidance)
-    picture = grid(waves(x), 5, 1) if x.dim() == 3 else grid(x, 10, 48 // x.shape[-1])
-    Image.fromarray(picture).save(args.out)
+    Image.fromarray(picture(network, x)).save(args.out)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,20 @@ class Known:
         return states, [self.predict(y, float(r)) for y, r in zip(states, self.grid, strict=True)]
 
     @cached_property
+    def score_speeds(self) -> np.ndarray:
+        """Change of sigma times the score in log sigma between levels of the grid, the noised data held fixed."""
+        grid = self.grid
+        states, predictions = self.noised
+        speeds = []
+        for k in range(len(grid) - 1):
+            here, there = float(grid[k]), float(grid[k + 1])
+            score = (predictions[k] - states[k]) / here**2
+            moved = (self.predict(states[k], there) - states[k]) / there**2
+            cost = here**2 * float(((moved - score) ** 2).mean())
+            speeds.append(np.sqrt(cost) / np.log(there / here))
+        return np.array(speeds)
+
+    @cached_property
     def teacher(self) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
         """GITS' teacher: 61 levels of Karras et al. by iPNDM: levels, states and predictions, shape (61, n, ...)."""
         levels = ss.baselines.edm(60, sigma_max=self.high, sigma_min=self.floor).sigmas

@@ -11,15 +11,7 @@ from .knowledge import Choice, Known
 
 def choose(known: Known, solver: Any, steps: int) -> Choice:
     """Equal lengths in the metric delta(t) = v(t)^2 E|d/dt score(x_t, t)|^2 with v = sigma, x_t held fixed."""
-    grid = known.grid
-    states, predictions = known.noised
-    speeds = []
-    for k in range(len(grid) - 1):
-        here, there = float(grid[k]), float(grid[k + 1])
-        score = (predictions[k] - states[k]) / here**2
-        moved = (known.predict(states[k], there) - states[k]) / there**2
-        cost = here**2 * float(((moved - score) ** 2).mean())
-        speeds.append(np.sqrt(cost) / np.log(there / here))
+    grid, speeds = known.grid, known.score_speeds
     middle = np.sqrt(grid[1:] * grid[:-1])
     density = np.exp(np.interp(np.log(grid), np.log(middle), np.log(speeds)))
     return Choice(known.equidistant(grid, density, steps), solver)

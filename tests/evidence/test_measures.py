@@ -1,0 +1,63 @@
+"""Feature distances against what is known, and the page's tables against the rows they come from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'evidence'")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from evidence import features, tables  # noqa: E402 (the folder is no installed package)
+
+
+def test_the_frechet_distance_of_sets_with_known_moments() -> None:
+    """Rotated axes: both covariances diagonal in the same ones, where the distance is that of the deviations."""
+    random = np.random.default_rng(0)
+    white = random.standard_normal((500, 3))
+    white -= white.mean(axis=0)
+    white = white @ np.linalg.inv(np.linalg.cholesky(np.cov(white, rowvar=False))).T
+    axes = np.linalg.qr(random.standard_normal((3, 3)))[0]
+    first, second, shift = np.array([1.0, 2.0, 0.1]), np.array([1.5, 0.5, 0.1]), np.array([1.0, -1.0, 0.5])
+    found = features.frechet(white * first @ axes.T, white * second @ axes.T + shift)
+    assert found == pytest.approx(((first - second) ** 2).sum() + (shift**2).sum(), rel=1e-9)
+
+
+def test_the_energy_distance_is_that_of_a_sum_over_pairs() -> None:
+    random = np.random.default_rng(1)
+    one, other = random.standard_normal((7, 2)), random.standard_normal((5, 2)) + 1
+
+    def mean(pairs: list[float]) -> float:
+        return float(np.mean(pairs))
+
+    cross = mean([float(np.linalg.norm(a - b)) for a in one for b in other])
+    own = [
+        mean([float(np.linalg.norm(x[i] - x[j])) for i in range(len(x)) for j in range(len(x)) if i != j])
+        for x in (one, other)
+    ]
+    assert features.energy(one, other) == pytest.approx(2 * cross - sum(own), abs=1e-6)
+
+
+def test_a_classifier_learns_what_can_be_told_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) % 2
+    x = 0.3 * torch.randn(400, 1, 8, 8, generator=generator) + (2.0 * labels - 1).view(-1, 1, 1, 1)
+    classifier = features.fit(x, labels, 2000)
+    assert float((classifier(x).argmax(dim=1) == labels).float().mean()) > 0.99
+    assert classifier.features(x).shape == (400, features.WIDTH)
+
+
+def test_calls_needed_lie_on_the_line_between_two_in_logs() -> None:
+    curve = [(5, 0.08), (10, 0.02), (20, 0.005)]
+    assert tables.needed(curve, 0.01) == f"{10 * 2**0.5:.1f}"
+    assert tables.needed(curve, 0.001) == "over 20"
+    assert tables.needed(curve, 0.1) == "under 5"
+
+
+def test_the_page_has_the_tables_of_the_committed_rows() -> None:
+    text = tables.PAGE.read_text(encoding="utf-8")
+    assert tables.written(text, tables.RESULTS) == text
+    assert text.count("<!-- end -->") >= 5
