@@ -114,8 +114,9 @@ py::dict answer(const Modes& set, double level, double eta) {
     return out;
 }
 
-Program program_of(const Sampler& sampler, const std::vector<double>& sigmas, Derivatives derivatives, bool table) {
-    return record(sampler.spec, {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())}, 0.0, derivatives,
+Program program_of(const Sampler& sampler, const std::vector<double>& sigmas, double eta, Derivatives derivatives,
+                   bool table) {
+    return record(sampler.spec, {sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())}, eta, derivatives,
                   table ? Parameters::table : Parameters::none);
 }
 
@@ -157,8 +158,8 @@ py::tuple modes_gradient(const Modes& set, const Sampler& sampler, const Array& 
     Eigen::VectorXd gradient;
     {
         py::gil_scoped_release unlock;
-        const Program program = program_of(sampler, levels, Derivatives::first, table);
-        const modes::Run run(*set.source, program, levels, eta, true);
+        const Program program = program_of(sampler, levels, eta, Derivatives::first, table);
+        const modes::Run run(*set.source, program, levels, true);
         bias = run.bias_sum();
         noise = run.noise_sum();
         gradient = 2.0 * run.normal(columns, table).gradient;
@@ -171,8 +172,8 @@ py::tuple modes_jacobian(const Modes& set, const Sampler& sampler, const Array& 
     const std::vector<double> levels = levels_of(sigmas);
     const bool table = !sampler.spec.coefficients.empty();
     const modes::Columns columns{static_cast<int>(levels.size()) - 1, table ? back_of(sampler) : 0, false};
-    const Program program = program_of(sampler, levels, Derivatives::first, table);
-    const modes::Run run(*set.source, program, levels, eta, true);
+    const Program program = program_of(sampler, levels, eta, Derivatives::first, table);
+    const modes::Run run(*set.source, program, levels, true);
     Eigen::VectorXd rows(run.bias().size() + run.noise().size());
     rows << run.bias().matrix(), Eigen::Map<const Eigen::VectorXd>(run.noise().data(), run.noise().size());
     return py::make_tuple(array_of(rows), matrix_array(run.jacobian(columns, table)));
@@ -184,7 +185,7 @@ Matrix greedy_coefficients(const Modes& set, const Array& sigmas, int back, doub
 
 Matrix solver_table(const Sampler& sampler, const Array& sigmas) {
     const std::vector<double> levels = levels_of(sigmas);
-    return matrix_array(modes::table_of(program_of(sampler, levels, Derivatives::none, false), levels));
+    return matrix_array(modes::table_of(program_of(sampler, levels, 0.0, Derivatives::none, false), levels));
 }
 
 py::dict as_dict(const modes::Found& found) {

@@ -229,12 +229,16 @@ def test_gradient_by_differences(kind: str, last: float) -> None:
         assert gradient[k] == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-6, abs=1e-7 * value)
 
 
-def test_noise_is_what_independent_errors_add() -> None:
-    """The variance of y_0 from errors of predictions, by running the loop with one error at a time."""
+def test_noise_is_what_errors_of_predictions_add() -> None:
+    """The variance of y_0 from errors of predictions, by running the loop with one error at a time.
+
+    Of each, the part that the level above does not tell (docs/limit.md).
+    """
     solver, eta = DPMpp2M(), 0.3
     rows, _ = _core.modes_jacobian(GAUSSIAN._core, solver.core, SIGMAS, eta)
     noise = rows[GAUSSIAN.size :].reshape(-1, 3)
     for p, level in enumerate(SIGMAS[:-1]):
+        own = np.sqrt(-np.expm1(-((np.log(SIGMAS[p - 1] / level) / 0.8) ** 2))) if p else 1.0
         for i, lam in enumerate(COND):
             calls = iter(range(99))
             out = sampler_loop(solver.name)(
@@ -244,8 +248,16 @@ def test_noise_is_what_independent_errors_add() -> None:
                 lambda: 0.0,
             )
             assert noise[p, i] == pytest.approx(
-                out * eta * level * np.sqrt(lam / (lam + level**2)), rel=1e-11
+                out * own * eta * level * np.sqrt(lam / (lam + level**2)), rel=1e-11
             )
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=IDS)
+def test_errors_of_predictions_agree_with_the_engine(solver: Sampler) -> None:
+    """One model for spectra and modes: the variance of y_0 that `transfer` finds."""
+    noise = ss.transfer(COND, SIGMAS, sampler=solver, denoiser_error=0.3).injected
+    rows, _ = _core.modes_jacobian(Modes.gaussian(COND, TOP)._core, solver.core, SIGMAS, 0.3)
+    np.testing.assert_allclose((rows[3:].reshape(-1, 3) ** 2).sum(axis=0), noise, rtol=1e-11)
 
 
 def test_modes_travel_in_files(tmp_path: Path) -> None:

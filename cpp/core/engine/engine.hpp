@@ -1,6 +1,7 @@
 // Every linear sampler: exact transfer, variance, trace, loss, gradient and Hessian from one description of its steps.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 
@@ -12,6 +13,16 @@ namespace specsched {
 
 // Distance in log sigma over which errors of predictions are alike (docs/limit.md says what chose it).
 constexpr double error_length = 0.8;
+
+// Share of the variance of a prediction's error that the one at the level `above` does not tell: 1 - rho^2 with the
+// correlation rho = exp(-gap^2 / (2 error_length^2)), gap the distance in log sigma.
+template <class T>
+T error_share(const T& above, const T& level) {
+    using std::expm1;
+    using std::log;
+    const T gap = log(above / level) / T(error_length);
+    return -expm1(-(gap * gap));
+}
 
 // Why solver and levels do not fit, or an empty string. Call it before the functions below, which assume valid input.
 std::string check(const SolverSpec& spec, const LevelsView& levels);

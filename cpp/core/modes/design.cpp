@@ -10,8 +10,8 @@ namespace specsched::modes {
 
 Sums evaluate(const Source& source, const SolverSpec& spec, const std::vector<double>& sigmas, double eta) {
     const LevelsView view{sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
-    const Program program = record(spec, view, 0.0, Derivatives::none);
-    const Run run(source, program, sigmas, eta, false);
+    const Program program = record(spec, view, eta, Derivatives::none);
+    const Run run(source, program, sigmas, false);
     return {run.bias_sum(), run.noise_sum()};
 }
 

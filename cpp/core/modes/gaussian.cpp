@@ -11,12 +11,13 @@ namespace {
 
 ArrayXd ratio(const ArrayXd& variance, double square) { return variance / (variance + square); }
 
-// Standard deviation eta sqrt(lambda r^2 / (lambda + r^2)) and its derivative by log r.
+// Standard deviation eta sqrt(lambda r^2 / (lambda + r^2)) and its derivative by log r; nothing is rough.
 void posterior_spread(const ArrayXd& variance, const ArrayXd& root_multiplicity, double level, double eta,
                       Answers& out) {
     const ArrayXd k = ratio(variance, level * level);
     out.spread = root_multiplicity * (eta * level) * k.sqrt();
     out.spread_d = out.spread * k;
+    out.rough = out.rough_d = ArrayXd::Zero(variance.size());
 }
 
 }  // namespace

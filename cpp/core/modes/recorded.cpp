@@ -109,15 +109,13 @@ Answers Recorded::answer(double level, double eta) const {
     const ArrayXd y_d = inside || x < prediction_.low() ? ArrayXd(y - s) : ArrayXd::Zero(y.size());
     out.shift_d = prediction_.slope(x) - at_modes(out.slope_d) * y - k * y_d;
     const ArrayXd posterior = variance_ / (variance_ + square);
-    ArrayXd power = (eta * eta * square) * posterior, power_d = 2.0 * power * posterior;
+    out.spread = eta * level * (dimension_ * posterior).sqrt();
+    out.spread_d = out.spread * posterior;
     // Without an assumed error the modes are taken as exact.
-    if (!roughness_.empty() && eta > 0.0) {
-        const ArrayXd rough = roughness_.front().value(x);
-        power += rough.square();
-        power_d += 2.0 * rough * roughness_.front().slope(x);
-    }
-    out.spread = (dimension_ * power).sqrt();
-    out.spread_d = (power > 0.0).select(0.5 * out.spread * power_d / power, 0.0);
+    const bool rough = !roughness_.empty() && eta > 0.0;
+    const ArrayXd root = rough ? ArrayXd(dimension_.sqrt()) : ArrayXd::Zero(variance_.size());
+    out.rough = rough ? ArrayXd(root * roughness_.front().value(x)) : root;
+    out.rough_d = rough ? ArrayXd(root * roughness_.front().slope(x)) : root;
     return out;
 }
 

@@ -1,5 +1,7 @@
 #include "core/modes/run.hpp"
 
+#include <cmath>
+
 namespace specsched::modes {
 
 namespace {
@@ -8,12 +10,12 @@ constexpr int noise_prediction = 2;  // kind of an operation, as in enum Operati
 
 }  // namespace
 
-Run::Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta, bool derivatives)
+Run::Run(const Source& source, const Program& program, const std::vector<double>& sigmas, bool derivatives)
     : source_(source), program_(program), sigmas_(sigmas), prediction_of_(program.operations.size(), -1) {
     for (std::size_t o = 0; o < program.operations.size(); ++o) {
         if (program.operations[o].kind == 0) continue;
         prediction_of_[o] = static_cast<int>(predictions_.size());
-        predictions_.push_back(predict(static_cast<int>(o), eta));
+        predictions_.push_back(predict(static_cast<int>(o)));
     }
     forward();
     backward();
@@ -21,10 +23,16 @@ Run::Run(const Source& source, const Program& program, const std::vector<double>
 }
 
 // D = k y + a at the level, or (y - D) / r.
-Run::Prediction Run::predict(int operation, double eta) const {
+Run::Prediction Run::predict(int operation) const {
     const SweepOperation& op = program_.operations[static_cast<std::size_t>(operation)];
     const double level = program_.level[static_cast<std::size_t>(op.level)];
-    Answers a = source_.answer(level, eta);
+    Answers a = source_.answer(level, std::sqrt(program_.error));
+    const double share = program_.factor[static_cast<std::size_t>(op.first)];
+    const ArrayXd spread = (share * a.spread.square() + a.rough.square()).sqrt();
+    const ArrayXd inverse = (spread > 0.0).select(1.0 / spread, 0.0);
+    ArrayXd by_share = 0.5 * a.spread.square() * inverse;
+    a.spread_d = (share * a.spread * a.spread_d + a.rough * a.rough_d) * inverse;
+    a.spread = spread;
     if (op.kind == noise_prediction) {
         a.slope_d = -(a.slope_d + (1.0 - a.slope)) / level;
         a.slope = (1.0 - a.slope) / level;
@@ -32,9 +40,10 @@ Run::Prediction Run::predict(int operation, double eta) const {
         a.shift = -a.shift / level;
         a.spread_d = (a.spread_d - a.spread) / level;
         a.spread = a.spread / level;
+        by_share /= level;
     }
-    Prediction p{operation, a.slope, a.slope_d / level, a.spread,         a.spread_d / level,
-                 {},        {},      a.shift,           a.shift_d / level};
+    Prediction p{operation, a.slope, a.slope_d / level, a.spread, a.spread_d / level,
+                 by_share,  {},      {},                a.shift,  a.shift_d / level};
     p.mode_gain = source_.spread_out(p.gain);
     p.mode_gain_d = source_.spread_out(p.gain_d);
     return p;
@@ -98,14 +107,14 @@ void Run::sensitivities() {
     }
 }
 
-Run::Row Run::row(const Slope& slope, const Columns& columns, bool table) const {
+Run::Row Run::row(const Slope& slope, const Columns& columns, bool table, bool of_levels) const {
     Row out;
     if (slope.constant) return out;
     const int newest = slope.step + 1;
     for (int j = 0; j < slots; ++j) {
         const double value = slope.first[j];
         if (value == 0.0) continue;
-        if (table && j >= table_slot) {
+        if (table && j >= (of_levels ? window : table_slot)) {
             if (j == window)
                 out.emplace_back(columns.model_time(slope.step), value);
             else if (j - table_slot < columns.back)
@@ -177,9 +186,12 @@ MatrixXd Run::noise_rows(std::size_t prediction, const Columns& columns, bool ta
     }
     rows.array().colwise() *= own.spread;
     const ArrayXd by_level = own.spread_d * gain_.col(own.operation + 1);
-    const int level = program_.operations[static_cast<std::size_t>(own.operation)].level;
-    for (const auto& [column, value] : row(program_.level_slope[level], columns, table))
+    const ArrayXd by_share = own.spread_by_share * gain_.col(own.operation + 1);
+    const SweepOperation& made = program_.operations[static_cast<std::size_t>(own.operation)];
+    for (const auto& [column, value] : row(program_.level_slope[made.level], columns, table))
         rows.col(column).array() += value * by_level;
+    for (const auto& [column, value] : row(program_.factor_slope[made.first], columns, table, true))
+        rows.col(column).array() += value * by_share;
     return rows;
 }
 

@@ -26,9 +26,9 @@ struct Columns {
 
 class Run {
   public:
-    // The program is one of a deterministic solver. Source, program and levels outlive the run. Without `derivatives`,
-    // only the errors are there.
-    Run(const Source& source, const Program& program, const std::vector<double>& sigmas, double eta, bool derivatives);
+    // The program is one of a deterministic solver, with the error of its predictions. Source, program and levels
+    // outlive the run. Without `derivatives`, only the errors are there.
+    Run(const Source& source, const Program& program, const std::vector<double>& sigmas, bool derivatives);
 
     // sqrt(weight) (y_0 - exact y_0), one row per mode.
     const ArrayXd& bias() const { return bias_; }
@@ -51,16 +51,18 @@ class Run {
     struct Prediction {
         int operation;
         ArrayXd gain, gain_d, spread, spread_d;  // [channels]; of the operation, derivatives by its level
+        ArrayXd spread_by_share;  // by the share of the smooth error that is its own
         ArrayXd mode_gain, mode_gain_d;  // gain at each mode
         ArrayXd shift, shift_d;  // [modes]
     };
     using Row = std::vector<std::pair<int, double>>;  // derivative of a program's number by some columns
 
-    Prediction predict(int operation, double eta) const;
+    Prediction predict(int operation) const;
     void forward();
     void backward();
     void sensitivities();
-    Row row(const Slope& slope, const Columns& columns, bool table) const;
+    // `of_levels`: slots of a table belong to levels too.
+    Row row(const Slope& slope, const Columns& columns, bool table, bool of_levels = false) const;
     MatrixXd bias_rows(const Columns& columns, bool table) const;
     MatrixXd noise_rows(std::size_t prediction, const Columns& columns, bool table) const;
 

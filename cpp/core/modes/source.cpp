@@ -26,8 +26,11 @@ Source::Source(std::vector<GroupPointer> groups, std::vector<double> shares)
 }
 
 Answers Source::answer(double level, double eta) const {
-    Answers all{ArrayXd(channels_), ArrayXd(channels_), ArrayXd(channels_),
-                ArrayXd(channels_), ArrayXd(size()),    ArrayXd(size())};
+    Answers all;
+    for (ArrayXd* const part : {&all.slope, &all.slope_d, &all.spread, &all.spread_d, &all.rough, &all.rough_d})
+        part->resize(channels_);
+    all.shift.resize(size());
+    all.shift_d.resize(size());
     std::ptrdiff_t channel = 0, mode = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const Answers one = groups_[g]->answer(level, eta);
@@ -37,6 +40,8 @@ Answers Source::answer(double level, double eta) const {
         all.slope_d.segment(channel, channels) = one.slope_d;
         all.spread.segment(channel, channels) = one.spread * root;
         all.spread_d.segment(channel, channels) = one.spread_d * root;
+        all.rough.segment(channel, channels) = one.rough * root;
+        all.rough_d.segment(channel, channels) = one.rough_d * root;
         all.shift.segment(mode, modes) = one.shift;
         all.shift_d.segment(mode, modes) = one.shift_d;
         channel += channels;

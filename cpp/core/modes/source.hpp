@@ -16,8 +16,10 @@ using Eigen::ArrayXXd;
 // predictions enter by channel.
 struct Answers {
     ArrayXd slope, slope_d;    // k [channels]
-    ArrayXd spread, spread_d;  // standard deviation of the error of a prediction, all directions together [channels]
-    ArrayXd shift, shift_d;    // a [modes]
+    // Standard deviations of the error of a prediction, all directions together: of a smooth one, of which neighbouring
+    // levels have a part in common (error_share in core/engine/engine.hpp), and of a white one [channels].
+    ArrayXd spread, spread_d, rough, rough_d;
+    ArrayXd shift, shift_d;  // a [modes]
 };
 
 // One kind of modes. Levels are positive unless said otherwise.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/engine/engine.hpp"
+
 namespace specsched::modes {
 
 namespace {
@@ -84,13 +86,15 @@ class Steps {
         const Answers a = source_.answer(sigmas_[n], eta_);
         const Index modes = source_.size(), channels = source_.channels(), old = y_.size();
         const ArrayXd slope = source_.spread_out(a.slope);
-        const bool errors = (a.spread > 0.0).any();
+        const double share = n == 0 ? 1.0 : error_share(sigmas_[n - 1], sigmas_[n]);
+        const ArrayXd spread = (share * a.spread.square() + a.rough.square()).sqrt();
+        const bool errors = (spread > 0.0).any();
         for (VectorXd& past : predictions_) grow(past, old + (errors ? channels : 0));
         VectorXd made(old + (errors ? channels : 0));
         made.head(modes) = slope * y_.head(modes).array() + a.shift;
         for (Index at = modes; at < old; at += channels)
             made.segment(at, channels) = a.slope * y_.segment(at, channels).array();
-        if (errors) made.tail(channels) = a.spread;
+        if (errors) made.tail(channels) = spread;
         grow(y_, made.size());
         predictions_.push_back(made);
     }

@@ -172,8 +172,7 @@ class Problem:
 
     def bolder(self) -> Problem:
         """The same problem with a smaller allowance for errors."""
-        less = BOLDER * self.denoiser_error
-        return replace(self, denoiser_error=less if less >= LEAST_DENOISER_ERROR else 0.0)
+        return replace(self, denoiser_error=lowered(self.denoiser_error))
 
     def for_ddim(self) -> Problem | None:
         """The same problem for plain DDIM, or None if it is that already."""
@@ -317,6 +316,12 @@ def least_ratio_for(given: Any, solver: Sampler, count: int, high: float, bottom
     if not solver.multistep:
         return 1.0
     return max(1.0, min(SAFE_RATIO, float((high / (bottom or 1e-4 * high)) ** (0.25 / count))))
+
+
+def lowered(denoiser_error: float) -> float:
+    """The next smaller default error."""
+    less = BOLDER * denoiser_error
+    return less if less >= LEAST_DENOISER_ERROR else 0.0
 
 
 def denoiser_error_for(given: Any, solver: Sampler, target: str) -> float:

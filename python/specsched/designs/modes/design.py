@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...samplers import Sampler, as_sampler
 from ...schedules import baselines
 from ...schedules.resampling import resampled
 from ...schedules.schedule import Schedule, as_schedule
@@ -15,7 +14,7 @@ from ..methods.on_timesteps import Exchange
 from ..problem import Options
 from ..result import Design, remembered
 from .problem import Asked, ModesProblem, make_modes_problem
-from .search import Found, solve
+from .search import Found, settle, solve
 
 CONVERGED = 1e-3
 """Largest derivative of the squared loss by a log gap or a coefficient, relative to it, that counts as an optimum."""
@@ -28,7 +27,8 @@ def design_on_modes(source: Any, steps: Any, options: Options, asked: Asked, ini
     starts = list(rivals.values())
     if init is not None:
         starts.append(_initial(init, problem))
-    return _present(problem, options, solve(problem, starts), rivals)
+    problem, found = settle(problem, starts)
+    return _present(problem, options, found, rivals)
 
 
 def path_on_modes(source: Any, counts: Iterable[int], options: Options, asked: Asked) -> dict[int, Design]:
@@ -44,7 +44,10 @@ def path_on_modes(source: Any, counts: Iterable[int], options: Options, asked: A
             if again and not warm:
                 continue
             own = list(rivals[count].values())
-            one = solve(problems[count], own + warm)
+            if count in found:
+                one = solve(problems[count], own + warm)
+            else:
+                problems[count], one = settle(problems[count], own + warm)
             if count not in found or _value(problems[count], one) < _value(problems[count], found[count]):
                 found[count] = one
         order.reverse()
@@ -85,16 +88,11 @@ def _initial(init: Any, problem: ModesProblem) -> Schedule:
     return start
 
 
-def _fixed(problem: ModesProblem) -> Sampler:
-    """The solver that heuristics are judged with: DPM-Solver++(2M) beside a designed one."""
-    return as_sampler("dpmpp_2m") if problem.designs_coefficients else problem.sampler
-
-
 def _on_grid(problem: ModesProblem, rivals: dict[str, Schedule]) -> dict[str, Schedule]:
     """The heuristics on the timesteps next to their levels."""
     if problem.grid is None:
         return rivals
-    search = Exchange(problem, problem.grid, problem.errors(_fixed(problem)), loose=not problem.ratio_given)
+    search = Exchange(problem, problem.grid, problem.errors(problem.judge), loose=not problem.ratio_given)
     rounded = {name: search.round(rival.sigmas) for name, rival in rivals.items()}
     return {
         name: Schedule(search.levels(row[None])[0], name=name)
@@ -105,7 +103,7 @@ def _on_grid(problem: ModesProblem, rivals: dict[str, Schedule]) -> dict[str, Sc
 
 def _present(problem: ModesProblem, options: Options, found: Found, rivals: dict[str, Schedule]) -> Design:
     schedule = problem.schedule or Schedule(found.sigmas, name=f"designed for {found.sampler.name}")
-    errors, judge = problem.errors(found.sampler), problem.errors(_fixed(problem))
+    errors, judge = problem.errors(found.sampler), problem.errors(problem.judge)
     rivals = _on_grid(problem, rivals)
     losses = {name: float(judge.reported(rival.sigmas[None])[0]) for name, rival in rivals.items()}
     continuous = ratio = None

@@ -13,7 +13,6 @@ from ... import _core
 from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.notices import tell
-from ...analysis.arguments import LARGEST_DENOISER_ERROR
 from ...analysis.mode_arrays import only_deterministic
 from ...analysis.mode_sources import has_modes, modes_of, only_distances
 from ...analysis.modes import Modes
@@ -21,7 +20,15 @@ from ...samplers import Multistep, Sampler, as_sampler
 from ...schedules.schedule import Schedule, as_schedule
 from ...spectra.neighbourhood import as_neighbourhood
 from ..methods.on_timesteps import GridEnds
-from ..problem import DEFAULT_DENOISER_ERROR, Options, as_spectra, compressed, ends_of, least_ratio_for
+from ..problem import (
+    Options,
+    as_spectra,
+    compressed,
+    denoiser_error_for,
+    ends_of,
+    least_ratio_for,
+    lowered,
+)
 
 DESIGNED_SOLVER_ERROR = 0.06
 """Error of predictions that designs of a solver's coefficients on recordings allow for by default.
@@ -29,12 +36,6 @@ DESIGNED_SOLVER_ERROR = 0.06
 A fraction of the posterior's spread, beside the measured roughness. Real errors of designed solvers of order 3 on a
 noise-predicting network of CIFAR-10 (16 x 16), with 0.03, 0.06, 0.12 and 0.25: 5 calls .0379 .0336 .0370 .0438, 8 calls
 .0110 .0119 .0141 .0162, 12 calls .0055 .0060 .0054 .0100."""
-
-ERROR_STEPS = 0.72
-"""With recordings, fixed solvers allow for at most this share over the number of steps.
-
-The errors of neighbouring predictions are the more alike the nearer their levels are. At 12 calls 0.06 was better than
-0.12 by 1.6 times for DPM-Solver++(3M) and by 2 times for UniPC, and 1 % worse for DPM-Solver++(2M) (docs/modes.md)."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class ModesProblem:
     min_ratio: float
     ratio_given: bool
     denoiser_error: float
+    error_given: bool  # by the user; the default may be lowered
     max_iter: int
     schedule: Schedule | None  # fixed levels
     grid: GridEnds | None  # the timesteps that levels are chosen from
@@ -98,6 +100,23 @@ class ModesProblem:
     def designs_coefficients(self) -> bool:
         """Whether the solver is designed too."""
         return needs_coefficients(self.sampler)
+
+    @property
+    def judge(self) -> Sampler:
+        """The solver that heuristics are judged with: DPM-Solver++(2M) beside a designed one."""
+        return as_sampler("dpmpp_2m") if self.designs_coefficients else self.sampler
+
+    def admits(self, levels: FloatArray) -> bool:
+        """Whether levels with the ends of the problem meet floor and least ratio."""
+        positive = levels[levels > 0]
+        return bool(
+            positive[-1] >= self.sigma_floor * (1.0 - 1e-12)
+            and (positive[:-1] >= positive[1:] * self.min_ratio * (1.0 - 1e-12)).all()
+        )
+
+    def bolder(self) -> ModesProblem:
+        """The same problem with a smaller allowance for errors."""
+        return replace(self, denoiser_error=lowered(self.denoiser_error))
 
     def errors(self, sampler: Sampler) -> Errors:
         """What is minimised, with this sampler."""
@@ -180,7 +199,8 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
         sigma_floor=floor,
         min_ratio=ratio,
         ratio_given=options.min_ratio is not None,
-        denoiser_error=error_for(options.denoiser_error, solver, any(map(has_modes, sources)), count),
+        denoiser_error=error_for(options.denoiser_error, solver, any(map(has_modes, sources))),
+        error_given=options.denoiser_error is not None,
         max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
         schedule=levels,
         grid=grid,
@@ -205,19 +225,11 @@ def _check_room(ratio: float, count: int, high: float, low: float, floor: float)
         )
 
 
-def error_for(given: Any, solver: Sampler, recorded: bool, steps: int) -> float:
+def error_for(given: Any, solver: Sampler, recorded: bool) -> float:
     """Error of predictions to allow for: what was asked for, or the default of the source and the solver."""
-    if given is not None:
-        return checks.real("denoiser_error", given, minimum=0.0, maximum=LARGEST_DENOISER_ERROR)
-    if not solver.multistep:
-        return 0.0
-    if not recorded:
-        return DEFAULT_DENOISER_ERROR
-    return (
-        DESIGNED_SOLVER_ERROR
-        if needs_coefficients(solver)
-        else min(DEFAULT_DENOISER_ERROR, ERROR_STEPS / steps)
-    )
+    default = denoiser_error_for(given, solver, "limit")
+    free = given is None and recorded and needs_coefficients(solver)
+    return min(default, DESIGNED_SOLVER_ERROR) if free else default
 
 
 def _as_list(source: Any) -> list[Any]:

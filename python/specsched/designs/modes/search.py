@@ -13,6 +13,7 @@ from ...analysis.modes import Modes
 from ...samplers import Multistep, Sampler
 from ...schedules.schedule import Schedule
 from ..methods.on_timesteps import GridEnds, minimise
+from ..problem import MOST_CAUTION
 from .problem import ModesProblem
 
 COEFFICIENT_LIMIT = 4.0
@@ -45,8 +46,27 @@ class Found:
 
 def solve(problem: ModesProblem, starts: list[Schedule]) -> Found:
     """The best levels (and coefficients) found; never worse than a start that meets floor and least ratio."""
-    found = _least_worst(problem, starts) if problem.worst else search(problem, problem.modes, starts)
+    found = _freely(problem, starts)
     return found if problem.grid is None else _on_timesteps(problem, problem.grid, found, starts)
+
+
+def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem, Found]:
+    """Solve, and with the default allowance for errors lower it as long as it costs too much of the exact loss."""
+    found = _freely(problem, starts)
+    rows = np.array([start.sigmas for start in starts if problem.admits(start.sigmas)])
+    least = MOST_CAUTION * problem.errors(problem.judge).reported(rows).min() if len(rows) else np.inf
+    while problem.denoiser_error and not problem.error_given:
+        if problem.errors(found.sampler).reported(found.sigmas[None])[0] <= least:
+            break
+        problem = problem.bolder()
+        found = _freely(problem, starts)
+    if problem.grid is not None:
+        found = _on_timesteps(problem, problem.grid, found, starts)
+    return problem, found
+
+
+def _freely(problem: ModesProblem, starts: list[Schedule]) -> Found:
+    return _least_worst(problem, starts) if problem.worst else search(problem, problem.modes, starts)
 
 
 def search(problem: ModesProblem, modes: Modes, starts: list[Schedule], searches: int = SEARCHES) -> Found:
@@ -110,12 +130,7 @@ def _or_a_start(problem: ModesProblem, found: Found, starts: list[Schedule]) -> 
     least = errors(found.sigmas)
     for start in starts:
         levels = start.sigmas
-        positive = levels[levels > 0]
-        admitted = (
-            positive[-1] >= problem.sigma_floor * (1.0 - 1e-12)
-            and (positive[:-1] >= positive[1:] * problem.min_ratio * (1.0 - 1e-12)).all()
-        )
-        if admitted and errors(levels) < least:
+        if problem.admits(levels) and errors(levels) < least:
             least, found = errors(levels), replace(found, sigmas=levels, message=f"the start {start.name!r}")
     return found
 
