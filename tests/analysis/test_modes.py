@@ -254,7 +254,7 @@ def test_noise_is_what_errors_of_predictions_add() -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=IDS)
 def test_errors_of_predictions_agree_with_the_engine(solver: Sampler) -> None:
-    """One model for spectra and modes: the variance of y_0 that `transfer` finds."""
+    """One model for spectra and modes: the variance in y_0 that `transfer` finds."""
     noise = ss.transfer(COND, SIGMAS, sampler=solver, denoiser_error=0.3).injected
     rows, _ = _core.modes_jacobian(Modes.gaussian(COND, TOP)._core, solver.core, SIGMAS, 0.3)
     np.testing.assert_allclose((rows[3:].reshape(-1, 3) ** 2).sum(axis=0), noise, rtol=1e-11)

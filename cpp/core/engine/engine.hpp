@@ -1,7 +1,6 @@
 // Every linear sampler: exact transfer, variance, trace, loss, gradient and Hessian from one description of its steps.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <string>
 
@@ -13,16 +12,6 @@ namespace specsched {
 
 // Distance in log sigma over which errors of predictions are alike (docs/limit.md says what chose it).
 constexpr double error_length = 0.8;
-
-// Share of the variance of a prediction's error that the one at the level `above` does not tell: 1 - rho^2 with the
-// correlation rho = exp(-gap^2 / (2 error_length^2)), gap the distance in log sigma.
-template <class T>
-T error_share(const T& above, const T& level) {
-    using std::expm1;
-    using std::log;
-    const T gap = log(above / level) / T(error_length);
-    return -expm1(-(gap * gap));
-}
 
 // Why solver and levels do not fit, or an empty string. Call it before the functions below, which assume valid input.
 std::string check(const SolverSpec& spec, const LevelsView& levels);
@@ -37,7 +26,7 @@ std::string check_limit(const SolverSpec& spec);
 // The error of a real denoiser: each prediction of x_0 carries an independent one of variance
 // error^2 lambda r^2 / (lambda + r^2) (1 - exp(-(gap / error_length)^2)), a share of the posterior's in every direction;
 // gap is log sigma of the next level of the schedule above r, less log r: what neighbours have in common, the limit has
-// too. Without a level above the last factor is 1; error 0 is an exact denoiser. In the losses
+// too. Without a level above, and for tables of coefficients, it is 1; error 0 is an exact denoiser. In the losses
 // the variance E that errors add to x_0 is a term of its own, beside the loss of the exact denoiser: w2: weight E, KL:
 // weight E / (2 v), where v is the variance of the law that the output is compared with.
 

@@ -42,13 +42,21 @@ Curvature curvature(const Second& x) {
     return c;
 }
 
-// Of a prediction at this level, for which the next level of the schedule above it counts; 1 where there is none. A step
-// by a table may be told another level than its own, which is then not the one above.
+// Share of the error's variance that the prediction before does not tell: 1 - rho^2 with the correlation
+// rho = exp(-gap^2 / (2 error_length^2)), gap the distance in log sigma to the level of the schedule above. Steps by a
+// table may give neighbours any weight, so that what they have in common need not be what it is in the limit: a table that
+// uses only the second of two near levels would seem to be free of errors. There it is 1.
 template <class T>
-T share_in(const Step<T>& step, const T& level) {
+T error_share(const Step<T>& step, const T& level) {
+    using std::expm1;
+    using std::log;
+    if (step.table) return T(1.0);
     const double own = value_of(level) * (1.0 + 1e-9);
-    for (int j = step.table ? 2 : 0; own > 0.0 && j < window && j <= step.index + 1; ++j)
-        if (value_of(step.levels[j]) > own) return error_share(step.levels[j], level);
+    for (int j = 0; own > 0.0 && j < window && j <= step.index + 1; ++j) {
+        if (!(value_of(step.levels[j]) > own)) continue;
+        const T gap = log(step.levels[j] / level) / T(error_length);
+        return -expm1(-(gap * gap));
+    }
     return T(1.0);
 }
 
@@ -77,7 +85,7 @@ void flush(const Step<T>& step, Tape<T>& tape, Program& program) {
         } else {
             const Term<T>& term = tape.terms()[record.first];
             program.source.push_back(term.from);
-            append(index, program.error > 0.0 ? share_in(step, record.level) : T(1.0), program.factor,
+            append(index, program.error > 0.0 ? error_share(step, record.level) : T(1.0), program.factor,
                    program.factor_slope, program.factor_curvature);
             operation.level = static_cast<int>(program.level.size());
             program.level_kind.push_back(operation.kind);

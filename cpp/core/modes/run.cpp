@@ -107,14 +107,14 @@ void Run::sensitivities() {
     }
 }
 
-Run::Row Run::row(const Slope& slope, const Columns& columns, bool table, bool of_levels) const {
+Run::Row Run::row(const Slope& slope, const Columns& columns, bool table) const {
     Row out;
     if (slope.constant) return out;
     const int newest = slope.step + 1;
     for (int j = 0; j < slots; ++j) {
         const double value = slope.first[j];
         if (value == 0.0) continue;
-        if (table && j >= (of_levels ? window : table_slot)) {
+        if (table && j >= table_slot) {
             if (j == window)
                 out.emplace_back(columns.model_time(slope.step), value);
             else if (j - table_slot < columns.back)
@@ -190,7 +190,7 @@ MatrixXd Run::noise_rows(std::size_t prediction, const Columns& columns, bool ta
     const SweepOperation& made = program_.operations[static_cast<std::size_t>(own.operation)];
     for (const auto& [column, value] : row(program_.level_slope[made.level], columns, table))
         rows.col(column).array() += value * by_level;
-    for (const auto& [column, value] : row(program_.factor_slope[made.first], columns, table, true))
+    for (const auto& [column, value] : row(program_.factor_slope[made.first], columns, table))
         rows.col(column).array() += value * by_share;
     return rows;
 }

@@ -61,8 +61,7 @@ class Run {
     void forward();
     void backward();
     void sensitivities();
-    // `of_levels`: slots of a table belong to levels too.
-    Row row(const Slope& slope, const Columns& columns, bool table, bool of_levels = false) const;
+    Row row(const Slope& slope, const Columns& columns, bool table) const;
     MatrixXd bias_rows(const Columns& columns, bool table) const;
     MatrixXd noise_rows(std::size_t prediction, const Columns& columns, bool table) const;
 

@@ -17,7 +17,7 @@ using Eigen::ArrayXXd;
 struct Answers {
     ArrayXd slope, slope_d;    // k [channels]
     // Standard deviations of the error of a prediction, all directions together: of a smooth one, of which neighbouring
-    // levels have a part in common (error_share in core/engine/engine.hpp), and of a white one [channels].
+    // levels have a part in common (core/engine/engine.hpp), and of a white one [channels].
     ArrayXd spread, spread_d, rough, rough_d;
     ArrayXd shift, shift_d;  // a [modes]
 };

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/engine/engine.hpp"
-
 namespace specsched::modes {
 
 namespace {
@@ -86,8 +84,7 @@ class Steps {
         const Answers a = source_.answer(sigmas_[n], eta_);
         const Index modes = source_.size(), channels = source_.channels(), old = y_.size();
         const ArrayXd slope = source_.spread_out(a.slope);
-        const double share = n == 0 ? 1.0 : error_share(sigmas_[n - 1], sigmas_[n]);
-        const ArrayXd spread = (share * a.spread.square() + a.rough.square()).sqrt();
+        const ArrayXd spread = (a.spread.square() + a.rough.square()).sqrt();
         const bool errors = (spread > 0.0).any();
         for (VectorXd& past : predictions_) grow(past, old + (errors ? channels : 0));
         VectorXd made(old + (errors ? channels : 0));
