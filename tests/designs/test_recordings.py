@@ -122,7 +122,6 @@ def test_a_recording_and_a_spectrum_together(recording: ss.Recording) -> None:
     spectrum = ss.Spectrum([2.0, 0.5, 0.1, 0.02])
     found = ss.design([recording, spectrum], 5, sampler="dpmpp_2m")
     assert found.denoiser_error == 0.12
-    assert ss.design([recording, spectrum], 12, sampler="dpmpp_2m").denoiser_error == 0.06
     assert found.schedule[0] == pytest.approx(HIGH)
     assert found.sigma_floor == LOW
     assert found.losses[1] == pytest.approx(
