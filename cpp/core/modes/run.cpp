@@ -42,8 +42,8 @@ Run::Prediction Run::predict(int operation) const {
         a.spread = a.spread / level;
         by_share /= level;
     }
-    Prediction p{operation, a.slope, a.slope_d / level, a.spread, a.spread_d / level,
-                 by_share,  {},      {},                a.shift,  a.shift_d / level};
+    Prediction p{operation, a.slope, a.slope_d / level, a.spread,         a.spread_d / level, by_share,
+                 {},        {},      a.shift,           a.shift_d / level};
     p.mode_gain = source_.spread_out(p.gain);
     p.mode_gain_d = source_.spread_out(p.gain_d);
     return p;
