@@ -33,6 +33,19 @@ def cifar(path: str | Path, size: int = 16) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(images), labels.astype(np.int64)
 
 
+def latents(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Latents of CIFAR-10 at 32 x 32 by the committed autoencoder, (n, 8, 8, 8), and labels, (n,)."""
+    import torch
+
+    from .networks import load
+
+    images, labels = cifar(path, 32)
+    network = load("autoencoder")
+    with torch.no_grad():
+        parts = [network.unet.encode(part) for part in torch.from_numpy(images).split(250)]
+    return torch.cat(parts).numpy(), labels
+
+
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Scikit-learn's handwritten digits in [-1, 1], (1797, 1, 8, 8), and their labels, (1797,)."""
     from sklearn.datasets import load_digits

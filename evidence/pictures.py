@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .networks import CHECKPOINTS, Network, load
+from .train import samples
 
 
 def heun(network: Network, y: Tensor, levels: np.ndarray, labels: Tensor | None, guidance: float) -> Tensor:
@@ -46,6 +47,8 @@ def waves(x: Tensor, height: int = 64) -> Tensor:
 
 def picture(network: Network, x: Tensor) -> np.ndarray:
     """Samples of a network as people look at them, ten (sounds: five) in a row."""
+    if network.recipe.data == "latents":
+        x = load("autoencoder").unet.decode(x)
     return grid(waves(x), 5, 1) if x.dim() == 3 else grid(x, 10, 48 // x.shape[-1])
 
 
@@ -55,6 +58,9 @@ def main() -> None:
     )
     parser.add_argument("name")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--data", help="the CIFAR-10 archive: for the autoencoder, images beside what it decodes"
+    )
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     parser.add_argument("--count", type=int, default=40, help="a multiple of ten: one column for each class")
     parser.add_argument("--steps", type=int, default=18)
@@ -64,6 +70,13 @@ def main() -> None:
     from PIL import Image
 
     network = load(args.name, args.checkpoints)
+    if network.kind == "autoencoder":
+        images = torch.from_numpy(
+            samples(network.recipe, args.data)[0][:: 50_000 // args.count][: args.count]
+        )
+        decoded = network.unet.decode(network.unet.encode(images))
+        Image.fromarray(grid(torch.stack([images, decoded], dim=1).flatten(0, 1), 10, 2)).save(args.out)
+        return
     low, high = (s ** (1 / 7) for s in network.sigma_range)
     levels = np.linspace(high, low, args.steps) ** 7
     start = (

@@ -35,6 +35,8 @@ def samples(recipe: Recipe, path: str | Path | None) -> tuple[np.ndarray, np.nda
         return data.sounds()
     if path is None:
         raise ValueError(f"--data must name the CIFAR-10 archive for {recipe.data}")
+    if recipe.data == "latents":
+        return data.latents(path)
     return data.cifar(path, recipe.shape[-1])
 
 
@@ -50,7 +52,10 @@ def loss(network: Network, x: Tensor, labels: Tensor, random: torch.Generator) -
     r = 14.6 is an error of D as large as its posterior's spread. cifar16_eps as committed had Ho et al.'s weight 1
     for its first 1306 steps and sqrt(1 + r^2) up to step 3465, when that error was seen.
     """
-    recipe, noise = network.recipe, torch.randn(x.shape, generator=random)
+    recipe = network.recipe
+    if recipe.kind == "autoencoder":
+        return network.unet.loss(x, random)
+    noise = torch.randn(x.shape, generator=random)
     u = spread(len(x), random).view(-1, *[1] * (x.dim() - 1))
     if recipe.kind == "epsilon":
         t = (u.flatten() * len(network.sigmas)).long()

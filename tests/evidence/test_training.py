@@ -85,3 +85,22 @@ def test_measures_of_a_gaussian_denoiser_with_noise() -> None:
     assert row["distance"] == pytest.approx(eta, rel=0.02)
     assert row["error"] == pytest.approx(eta, abs=4 * row["error_se"])
     assert 0 < row["error_se"] < 0.02
+
+
+def test_the_autoencoder_learns_and_decodes_what_it_encodes() -> None:
+    network = networks.Network(replace(networks.RECIPES["autoencoder"], channels=(8, 16)))
+    generator = torch.Generator().manual_seed(0)
+    x = 0.5 * torch.randn(16, 3, 1, 1, generator=generator).expand(-1, -1, 32, 32)
+    optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(40):
+        losses.append(train.loss(network, x, torch.zeros(16, dtype=torch.int64), generator))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.7 * losses[0]
+    module = network.unet.eval()
+    with torch.no_grad():
+        latents = module.encode(x)
+        assert latents.shape == (16, 8, 8, 8)
+        torch.testing.assert_close(module.decode(latents), module.decoder(module.encoder(x)))
