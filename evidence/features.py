@@ -82,7 +82,7 @@ def frechet(one: np.ndarray, other: np.ndarray) -> float:
     root = axes * np.sqrt(values.clip(min=0)) @ axes.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(min=0)).sum()
     shift = one.mean(axis=0) - other.mean(axis=0)
-    return float(shift @ shift + np.trace(first) + np.trace(second) - 2 * cross)
+    return max(0.0, float(shift @ shift + np.trace(first) + np.trace(second) - 2 * cross))  # rounding
 
 
 def energy(one: np.ndarray, other: np.ndarray) -> float:
@@ -125,7 +125,10 @@ def schedules(case: Case, name: str, calls: int, results: Path) -> Iterator[tupl
     yield "designed solver, spectrum", Tried(free.schedule, free.sampler)
     for kind in ("spectrum", "designed solver, spectrum"):
         words = [f"{case.guidance:g}", str(calls), *kind.replace(",", "").split()]
-        kept = ss.Schedule.load(results / "refined" / name / ("_".join(words) + ".json"))
+        path = results / "refined" / name / ("_".join(words) + ".json")
+        if not path.exists():  # not every design has been refined on every network
+            continue
+        kept = ss.Schedule.load(path)
         yield f"{kind}, refined", Tried(kept, ss.samplers.from_saved(kept.made_for["sampler"]))
 
 

@@ -68,7 +68,7 @@ def claims(rows: Rows) -> list[Claim]:
             max(refined) < 1.05 and min(refined) < 0.9,
         ),
         Claim(
-            "no rival that learns no solver errs less than the spectrum's levels",
+            "DMN, rescaled entropic time and GITS err more than the spectrum's levels",
             listed([rivals]),
             rivals > 1.0,
         ),

@@ -20,7 +20,7 @@ from .errors import FIXED_ORDERS, read
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "evidence" / "results", ROOT / "docs" / "evidence.md"
 EDM = "tuned: edm rho 7 low 1"
-NETWORKS = ("cifar16_eps", "cifar16_edm", "latents", "digits")
+NETWORKS = ("digits", "cifar16_eps", "cifar16_edm", "latents")
 
 Cell = dict[str, dict[str, str]]
 """Rows of one network, guidance, solver and number of calls, by the name of what was tried."""
@@ -137,7 +137,11 @@ def rivals(results: Path, network: str) -> str:
     }
     found = {c: cell for c, cell in found.items() if any(name.startswith("rival: ") for name in cell)}
     found = dict(sorted(found.items())[:2])
-    names = [n for n in next(iter(found.values())) if not n.startswith(("heuristic: ", "tuned: "))]
+    names = [
+        n
+        for n in dict.fromkeys(n for cell in found.values() for n in cell)
+        if not n.startswith(("heuristic: ", "tuned: "))
+    ]
     rows = []
     for title, pick in [("best untuned heuristic", "heuristic: "), ("tuned in hindsight", "tuned: ")]:
         rows.append(
@@ -145,9 +149,12 @@ def rivals(results: Path, network: str) -> str:
         )
     for name in names:
         used = [cell.get(name) for cell in found.values()]
-        if all(used):
-            figures = [v for r in used if r for v in (thousandths(r), r["spent"], float(r["seconds"]))]
-            rows.append([name.removeprefix("rival: "), *figures])
+        figures = [
+            v
+            for r in used
+            for v in ((thousandths(r), r["spent"], float(r["seconds"])) if r else ("", "", ""))
+        ]
+        rows.append([name.removeprefix("rival: "), *figures])
     head = "".join(f" | {calls} calls | its calls | seconds" for calls in found)
     return table("method" + head, rows)
 
@@ -157,7 +164,7 @@ def features(results: Path, network: str) -> str:
     rows = read(results / f"features_{network}.csv")
     columns = ("frechet_data", "energy_data", "frechet_converged", "energy_converged")
     head = "schedule | calls | Frechet, data | energy, data | Frechet, converged | energy, converged"
-    return table(head, [[r["schedule"], r["calls"], *(float(r[c]) for c in columns)] for r in rows])
+    return table(head, [[r["schedule"], r["calls"], *(max(0.0, float(r[c])) for c in columns)] for r in rows])
 
 
 def needed(curve: list[tuple[int, float]], wanted: float) -> str:
