@@ -163,7 +163,7 @@ def test_designed_solver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     page = (ROOT / "docs" / "designed_solver.md").read_text(encoding="utf-8")
     for name, loss in losses.items():
         assert f"{loss:.3f}".lstrip("0") in page, name
-    assert losses["trusting"] < losses["designed"] < 0.4 * losses["DPM-Solver++(2M)"]
+    assert losses["trusting"] < losses["designed"] < 0.6 * losses["DPM-Solver++(2M)"]
     place = int(np.argmin(abs(found["errors"] - 0.12)))
     assert found["losses"]["designed"][place] < 0.9 * found["losses"]["trusting"][place]
     assert "python examples/designed_solver.py" in page

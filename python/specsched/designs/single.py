@@ -50,7 +50,8 @@ def design(
     spectrum : Spectrum, array_like or list of Spectrum
         Of the data. A list asks for one schedule for all of them, see `combine`. Or a recording of a network
         (`specsched.record`), affine modes, or a list of these: the distance to the network's own converged solution,
-        for deterministic samplers; ends and process are then those of the recording.
+        for deterministic samplers; ends and process are then those of the recording, whose own spectrum is allowed
+        for where none is given beside it.
     steps : int
         Number of steps S >= 1.
     sampler : str or specsched.samplers.Sampler
@@ -70,11 +71,13 @@ def design(
     min_ratio : float >= 1, optional
         Least ratio of neighbouring levels. Default: 1 for one-step solvers; for solvers that combine several
         predictions a quarter of the mean gap in log sigma, at most 1.1, because nearly coinciding levels act as a
-        finite difference, which an exact denoiser rewards and a real one does not.
+        finite difference, which an exact denoiser rewards and a real one does not; half of the mean gap where
+        coefficients are designed.
     denoiser_error : float, optional
         Error of each prediction that the design allows for, as a share of the posterior's spread (see `transfer`), so
         that it does not rely on differences between predictions that a real network does not resolve. Default: with
-        ``target="limit"`` `DEFAULT_DENOISER_ERROR` for solvers that combine several predictions (lowered where it would
+        ``target="limit"`` `DEFAULT_DENOISER_ERROR` (half of it with recordings, 0.03 beside smooth errors where
+        coefficients are designed) for solvers that combine several predictions (lowered where it would
         cost more than a quarter of the exact loss of the best heuristic) and 0 for the others; with ``target="data"``
         0. The reported losses are those of the exact denoiser.
     method : {"newton", "slsqp"}

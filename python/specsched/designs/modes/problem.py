@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,18 @@ from ..problem import (
     least_ratio_for,
     lowered,
 )
+from .smooth import RECORDED_SMOOTH_ERROR, SMOOTH_ERROR, smooth_errors
 
-DESIGNED_SOLVER_ERROR = 0.06
-"""Error of predictions that designs of a solver's coefficients on recordings allow for by default.
+LOWEST_SHARE = 1e-4
+"""Lowest level over the first one where nothing else says it."""
 
-A fraction of the posterior's spread, beside the measured roughness. Real errors of designed solvers of order 3 on a
-noise-predicting network of CIFAR-10 (16 x 16), with 0.03, 0.06, 0.12 and 0.25: 5 calls .0379 .0336 .0370 .0438, 8 calls
-.0110 .0119 .0141 .0162, 12 calls .0055 .0060 .0054 .0100."""
+RECORDED_ERROR = 0.06
+"""Error of predictions that designs on recordings allow for by default (docs/modes.md).
+
+Half of that for a spectrum: a recording knows more of the network."""
+
+FREE_ERROR = 0.03
+"""The same for designs of a solver's coefficients: what their errors have beside the smooth ones (`smooth_errors`)."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,9 @@ class Errors:
 
     Attributes
     ----------
-    parts : tuple of Modes
-        One set for all sources together, or one for each where the worst is meant.
+    parts, told : tuple of Modes
+        What is minimised and what is reported: one set for all sources together, or one for each where the worst is
+        meant.
     sampler : Sampler
         With its coefficients.
     denoiser_error : float
@@ -53,23 +60,27 @@ class Errors:
     """
 
     parts: tuple[Modes, ...]
+    told: tuple[Modes, ...]
     sampler: Sampler
     denoiser_error: float
 
-    def each(self, rows: FloatArray, denoiser_error: float) -> FloatArray:
-        """Error of each part for each row of levels, shape (parts, rows)."""
+    def each(self, rows: FloatArray) -> FloatArray:
+        """What is minimised of each part for each row of levels, shape (parts, rows)."""
+        return self._of(self.parts, rows, self.denoiser_error)
+
+    def _of(self, parts: tuple[Modes, ...], rows: FloatArray, denoiser_error: float) -> FloatArray:
         levels = np.ascontiguousarray(rows)
-        sums = [_core.modes_losses(p._core, self.sampler.core, levels, denoiser_error) for p in self.parts]
-        scales = [p.scale_at(float(levels[0, -1])) if len(levels) else 1.0 for p in self.parts]
+        sums = [_core.modes_losses(p._core, self.sampler.core, levels, denoiser_error) for p in parts]
+        scales = [p.scale_at(float(levels[0, -1])) if len(levels) else 1.0 for p in parts]
         return np.array([scale * np.sqrt(found) for scale, found in zip(scales, sums, strict=True)])
 
     def many(self, rows: FloatArray) -> FloatArray:
         """What is minimised, for each row of levels."""
-        return np.asarray(self.each(rows, self.denoiser_error).max(axis=0))
+        return np.asarray(self.each(rows).max(axis=0))
 
     def reported(self, rows: FloatArray) -> FloatArray:
-        """The same without the errors of predictions."""
-        return np.asarray(self.each(rows, 0.0).max(axis=0))
+        """The same for the sources as they are, without errors of predictions."""
+        return np.asarray(self._of(self.told, rows, 0.0).max(axis=0))
 
     def __call__(self, sigmas: FloatArray) -> float:
         return float(self.many(sigmas[None])[0])
@@ -81,6 +92,7 @@ class ModesProblem:
 
     modes: Modes
     parts: tuple[Modes, ...]  # of each source by itself
+    searched: tuple[Modes, ...]  # what is minimised in their place
     worst: bool  # of the parts, instead of their mean
     steps: int
     sampler: Sampler
@@ -120,7 +132,13 @@ class ModesProblem:
 
     def errors(self, sampler: Sampler) -> Errors:
         """What is minimised, with this sampler."""
-        return Errors(self.parts if self.worst else (self.modes,), sampler, self.denoiser_error)
+        told = self.parts if self.worst else (self.modes,)
+        return Errors(self.searched if self.worst else (self.mean,), told, sampler, self.denoiser_error)
+
+    @cached_property
+    def mean(self) -> Modes:
+        """What is minimised for all sources together."""
+        return Modes.merged(self.searched) if len(self.searched) > 1 else self.searched[0]
 
 
 def needs_coefficients(sampler: Any) -> bool:
@@ -178,7 +196,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
         options = grid.options
         grid.check_room(count)
     high, low, floor = ends_of(options)
-    ratio = least_ratio_for(options.min_ratio, solver, count, high, low or floor)
+    ratio = _least_ratio(options.min_ratio, solver, count, high, low or floor)
     if levels is None:
         _check_room(ratio, count, high, low, floor)
     parts = tuple(_modes(one, high, options) for one in sources)
@@ -188,9 +206,14 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
                 f"sigma_max is {high:.9g}, the modes start at {part.sigma_max:.9g}: make them (or record) from "
                 f"sigma_max={high!r}"
             )
+    error = error_for(options.denoiser_error, solver, sources)
+    free = needs_coefficients(solver) and error > 0.0
     return ModesProblem(
         modes=parts[0] if len(parts) == 1 else Modes.merged(parts),
         parts=parts,
+        searched=_searched(
+            sources, parts, options, (high, low or floor or LOWEST_SHARE * high) if free else None
+        ),
         worst=worst and len(parts) > 1,
         steps=count,
         sampler=solver,
@@ -199,7 +222,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
         sigma_floor=floor,
         min_ratio=ratio,
         ratio_given=options.min_ratio is not None,
-        denoiser_error=error_for(options.denoiser_error, solver, any(map(has_modes, sources))),
+        denoiser_error=error,
         error_given=options.denoiser_error is not None,
         max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
         schedule=levels,
@@ -225,11 +248,51 @@ def _check_room(ratio: float, count: int, high: float, low: float, floor: float)
         )
 
 
-def error_for(given: Any, solver: Sampler, recorded: bool) -> float:
-    """Error of predictions to allow for: what was asked for, or the default of the source and the solver."""
+def error_for(given: Any, solver: Sampler, sources: Sequence[Any]) -> float:
+    """Error of predictions to allow for: what was asked for, or the default of the sources and the solver."""
     default = denoiser_error_for(given, solver, "limit")
-    free = given is None and recorded and needs_coefficients(solver)
-    return min(default, DESIGNED_SOLVER_ERROR) if free else default
+    if given is not None:
+        return default
+    if needs_coefficients(solver):
+        return FREE_ERROR
+    return min(default, RECORDED_ERROR) if any(map(_is_recording, sources)) else default
+
+
+def _is_recording(source: Any) -> bool:
+    return has_modes(source) and hasattr(source, "spectrum")
+
+
+def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
+    """As for spectra, but half of the mean gap where coefficients are free: they make differences of near levels."""
+    if given is not None or not needs_coefficients(solver):
+        return least_ratio_for(given, solver, count, high, bottom)
+    return float((high / (bottom or LOWEST_SHARE * high)) ** (0.5 / count))
+
+
+def _searched(
+    sources: Sequence[Any], parts: Sequence[Modes], options: Options, free: tuple[float, float] | None
+) -> tuple[Modes, ...]:
+    """What is minimised in place of each source.
+
+    With a recording, half of the sum is that of its own spectrum, unless another one is given beside it, or modes are
+    to be taken as exact (an error of 0 is asked for). Where coefficients are `free`, on levels between two ends, smooth
+    errors are added that fit the spectrum.
+    """
+    alone = all(map(has_modes, sources)) and options.denoiser_error != 0.0
+    found = []
+    for source, part in zip(sources, parts, strict=True):
+        members, shares = [part], [1.0]
+        recorded = _is_recording(source)
+        own = source.spectrum if recorded else None if has_modes(source) else as_spectra(source)[0]
+        if recorded and alone:
+            members.append(_modes(own, part.sigma_max, options))
+            shares = [0.5, 0.5]
+        if free and own is not None:
+            size = RECORDED_SMOOTH_ERROR if recorded else SMOOTH_ERROR
+            members.append(smooth_errors(compressed(own), size, *free, part.process))
+            shares.append(1.0)
+        found.append(Modes.merged(members, shares) if len(members) > 1 else part)
+    return tuple(found)
 
 
 def _as_list(source: Any) -> list[Any]:

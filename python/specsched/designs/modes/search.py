@@ -55,7 +55,8 @@ def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem,
     found = _freely(problem, starts)
     rows = np.array([start.sigmas for start in starts if problem.admits(start.sigmas)])
     least = MOST_CAUTION * problem.errors(problem.judge).reported(rows).min() if len(rows) else np.inf
-    while problem.denoiser_error and not problem.error_given:
+    settled = problem.error_given or problem.designs_coefficients  # smooth errors would stay
+    while problem.denoiser_error and not settled:
         if problem.errors(found.sampler).reported(found.sigmas[None])[0] <= least:
             break
         problem = problem.bolder()
@@ -66,7 +67,7 @@ def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem,
 
 
 def _freely(problem: ModesProblem, starts: list[Schedule]) -> Found:
-    return _least_worst(problem, starts) if problem.worst else search(problem, problem.modes, starts)
+    return _least_worst(problem, starts) if problem.worst else search(problem, problem.mean, starts)
 
 
 def search(problem: ModesProblem, modes: Modes, starts: list[Schedule], searches: int = SEARCHES) -> Found:
@@ -101,7 +102,7 @@ def _least_worst(problem: ModesProblem, starts: list[Schedule]) -> Found:
     At the optimum of the worst case some mean of the squares is stationary, in which only the worst have shares.
     Each round multiplies every share by that source's squared error.
     """
-    parts = problem.parts
+    parts = problem.searched
     shares = np.full(len(parts), 1.0 / len(parts))
     best, least, iterations, evaluations = None, np.inf, 0, 0
     for number in range(_ROUNDS):
@@ -109,7 +110,7 @@ def _least_worst(problem: ModesProblem, starts: list[Schedule]) -> Found:
         own = starts if best is None else [Schedule(best.sigmas), *starts]
         found = search(problem, Modes.merged(parts, shares), own, SEARCHES if first else 1)
         iterations, evaluations = iterations + found.iterations, evaluations + found.evaluations
-        errors = problem.errors(found.sampler).each(found.sigmas[None], problem.denoiser_error)[:, 0]
+        errors = problem.errors(found.sampler).each(found.sigmas[None])[:, 0]
         if errors.max() < least:
             best, least = found, float(errors.max())
         squares = shares * errors**2

@@ -38,8 +38,12 @@ _SLOPE_DEGREE = 8
 _SLOPE_STEPS, _FARTHEST = 30, 3.0
 # So is the size of the residual.
 _ROUGHNESS_DEGREE = 6
-# Size of the perturbation as a share of the posterior's spread: like the errors that a good solver makes.
-_PERTURBATION = 0.1
+# Slopes are measured along the errors of solvers, which lie where the data spread: with white noise, which mostly does
+# not, the slope was .1 where the errors' was .5, and designs trusted that errors fade. The error is that of one DDIM
+# step from a level this many times as high; 1.7 and 4 predict as well (docs/modes.md).
+_LONG_STEP = 2.5
+# White noise beside it, as a share of the posterior's spread: for directions without such errors.
+_PERTURBATION = 0.02
 _LEAST_STARTS = 4
 # Numbers from which `fingerprint` comes; any will do, as long as they stay.
 _PROBE_SEED, _PROBE_WEIGHTS = 20250117, 16
@@ -63,7 +67,7 @@ def record(
     """Record a network's probability flow, so that any schedule of a deterministic sampler can be judged without it.
 
     Costs ``1.5 levels + 1.5`` network calls for each start (2,904 for 16 starts), and `levels` more with measured
-    slopes; memory for `batch_size` flows of `levels` samples twice.
+    slopes; memory for `batch_size` flows of `levels` samples three times.
 
     Parameters
     ----------
@@ -78,8 +82,8 @@ def record(
     start : array like `noise`, optional
         Clean data to start from, as in `specsched.sample`.
     slopes : bool
-        Measure the denoiser's slope in every band by one random perturbation a level: needed with guidance. Otherwise
-        it is lambda / (lambda + sigma^2) with the variance of the recorded outputs.
+        Measure the denoiser's slope in every band by one more call a level, in the state that a solver's long step
+        leads to. Otherwise it is lambda / (lambda + sigma^2) with the variance of the recorded outputs.
     levels : int
         Levels of the reference run, an even number.
     bands : {"auto", "fourier", "components"} or Recording
@@ -207,6 +211,7 @@ class _Flow:
     def __call__(self, first: Array, index: Index) -> _Part:
         ops = namespace_of("noise", first)
         calls = Calls(self.denoiser, ops, self.starts)
+        states: list[FloatArray] = []
         predictions: list[FloatArray] = []
         changes: list[FloatArray] = []
 
@@ -215,7 +220,8 @@ class _Flow:
             if self.bands is not None:
                 predictions.append(ops.to_host(prediction))
                 if self.spread_of_data:
-                    error = self._perturbation(y.shape[1:], sigma, len(predictions), index)
+                    states.append(ops.to_host(y))
+                    error = self._perturbation(states, predictions, index)
                     moved = calls.checked(y + ops.from_host(error, y), sigma, index)
                     changes.append(self._compare(error, ops.to_host(moved) - predictions[-1]))
             return prediction
@@ -229,12 +235,18 @@ class _Flow:
         )
         return _Part(outputs, sums, calls.calls)
 
-    def _perturbation(self, shape: Any, sigma: float, level: int, index: Index) -> FloatArray:
-        """White noise that depends on start and level alone, however the starts are batched."""
-        s = self.spread_of_data
+    def _perturbation(
+        self, states: list[FloatArray], predictions: list[FloatArray], index: Index
+    ) -> FloatArray:
+        """The error of a long step to the newest state, and white noise; each start has its own in any batch."""
+        levels, now = self.schedule.sigmas, len(states) - 1
+        s, sigma = self.spread_of_data, levels[now]
         size = _PERTURBATION * s * sigma / np.hypot(s, sigma)
-        draws = [np.random.default_rng([int(n), level]).standard_normal(shape) for n in index]
-        return np.asarray(size * np.array(draws))
+        draws = [np.random.default_rng([int(n), now + 1]).standard_normal(states[0].shape[1:]) for n in index]
+        above = int(np.count_nonzero(levels[1 : now + 1] >= _LONG_STEP * sigma))
+        ratio = sigma / levels[above]
+        stepped = ratio * states[above] + (1.0 - ratio) * predictions[above]
+        return np.asarray(stepped - states[now] + size * np.array(draws))
 
     def _compare(self, error: FloatArray, change: FloatArray) -> FloatArray:
         """Per band: |change|^2, <change, error>, |error|^2; shape (3, bands)."""
