@@ -9,7 +9,7 @@ from typing import Any
 
 import specsched as ss
 
-from .errors import TRAIN_SEED, Case, Tried
+from .errors import Case, Tried
 from .rivals import EQUAL_CALLS, NAMES, RIVALS, Known
 from .rivals import SOLVERS as METHOD_SOLVERS
 
@@ -35,7 +35,7 @@ class Designs:
         self.refine_up_to, self.keep, self.refine_from = refine_up_to, keep, refined
         self.rivals = [name for name in NAMES if name in rivals or "all" in rivals]
         self.known = Known(case.denoiser, case.some, case.high, case.floor)
-        self.noise = case.noise(starts, TRAIN_SEED)
+        self.noise = case.noise(starts, case.seed)
         self.denoiser = case.denoiser(starts)
         self.recording = ss.record(self.denoiser, self.noise, sigma_max=case.high, sigma_floor=case.floor)
 

@@ -25,7 +25,6 @@ CALLS = (5, 8, 12, 20)
 # The family that is tuned in hindsight, on the very starts that judge: powers rho and lowest level over the floor.
 POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
 LOWEST = (1.0, 2.0, 4.0)
-TRAIN_SEED, TEST_SEED = 1, 2
 SAMPLES = 260  # of the training data, for rivals that need a loss: a multiple of the classes
 
 
@@ -49,6 +48,8 @@ class Case(NamedTuple):
     """Some training data, whose labels go round the classes."""
     high: float
     floor: float
+    seed: int = 1
+    """Of the starts that designs may see; those that judge have the next one."""
 
     def denoiser(self, starts: int) -> Any:
         """The network for `starts` starts, whose labels go round the classes; gradients pass where inputs ask."""
@@ -112,7 +113,7 @@ def measure(
     trial = ss.trial(
         tried,
         case.denoiser(starts),
-        case.noise(starts, TEST_SEED),
+        case.noise(starts, case.seed + 1),
         sigma_floor=case.floor,
         recording=designs.recording,
         batch_size=batch,
@@ -195,6 +196,7 @@ def main() -> None:
     parser.add_argument(
         "--recorded", type=int, default=RECORDED_STARTS, help="starts that are recorded and refined on"
     )
+    parser.add_argument("--seed", type=int, default=1, help="of these starts; those that judge have the next")
     parser.add_argument("--keep", type=Path, help="a folder for the refined designs")
     parser.add_argument(
         "--quick", action="store_true", help="a small grid of its own; fails where a direction is not met"
@@ -209,7 +211,7 @@ def main() -> None:
         parser.error("--out must name a file, or give --quick")
     rows = read(args.out) if args.append else []
     for guidance in args.guidance:
-        case = case_of(args.name, guidance, args.data, args.checkpoints)
+        case = case_of(args.name, guidance, args.data, args.checkpoints)._replace(seed=args.seed)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
         options = (args.refine, args.rivals, args.recorded, args.keep, args.refine_from)
         designs = Designs(case, *options)
