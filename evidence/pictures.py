@@ -28,7 +28,8 @@ def heun(network: Network, y: Tensor, levels: np.ndarray, labels: Tensor | None,
 
 
 def grid(x: Tensor, columns: int, scale: int) -> np.ndarray:
-    """Samples (n, c, h, w) in [-1, 1] as one uint8 picture, each pixel `scale` wide."""
+    """Samples (n, c, h, w) in [-1, 1] as one uint8 picture, each pixel `scale` wide, a grey line after every sample."""
+    x = torch.nn.functional.pad(x, (0, 1, 0, 1))
     n, c, h, w = x.shape
     tiles = (
         x.view(n // columns, columns, c, h, w)

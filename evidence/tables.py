@@ -1,4 +1,4 @@
-"""Writes the tables of docs/evidence.md from the rows in evidence/results: python -m evidence.tables
+"""Writes the tables of docs/evidence.md and the README from the rows in evidence/results: python -m evidence.tables
 
 Each stands between `<!-- NAME -->` and `<!-- end -->`. Errors are in thousandths of a unit of the data.
 """
@@ -18,7 +18,8 @@ from scipy.stats import spearmanr
 from .errors import FIXED_ORDERS, read
 
 ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "evidence" / "results", ROOT / "docs" / "evidence.md"
+RESULTS = ROOT / "evidence" / "results"
+PAGES = (ROOT / "docs" / "evidence.md", ROOT / "README.md")
 EDM = "tuned: edm rho 7 low 1"
 NETWORKS = ("digits", "cifar16_eps", "cifar16_edm", "latents")
 
@@ -26,11 +27,11 @@ Cell = dict[str, dict[str, str]]
 """Rows of one network, guidance, solver and number of calls, by the name of what was tried."""
 
 
-def cells(results: Path) -> dict[tuple[str, float, str, int], Cell]:
+def cells(results: Path, kind: str = "errors") -> dict[tuple[str, float, str, int], Cell]:
     """Every cell that has been measured, networks in order."""
     found: dict[tuple[str, float, str, int], Cell] = {}
     for network in NETWORKS:
-        path = results / f"errors_{network}.csv"
+        path = results / f"{kind}_{network}.csv"
         for row in read(path) if path.exists() else []:
             key = (network, float(row["guidance"]), row["solver"], int(row["calls"]))
             found.setdefault(key, {})[row["schedule"]] = row
@@ -201,8 +202,34 @@ def saved(results: Path) -> str:
     return table("network | design | calls | error | EDM (rho 7) needs | best untuned | tuned", rows)
 
 
+def again(results: Path) -> str:
+    """Designs of 2M over its tuned schedules on the starts above, and on others that no choice was made on."""
+    first, rows = cells(results), []
+    names = [f"{kind}{source}" for kind in ("", "designed solver, ") for source in ("spectrum", "recording")]
+    for (network, guidance, solver, calls), cell in cells(results, "again").items():
+        both = [first[network, guidance, solver, calls], cell]
+        ratios = [[ratio(c[name], least(c, "tuned: ")) for c in both] for name in names]
+        rows.append([named(network, guidance), calls, *(f"{one}, {other}" for one, other in ratios)])
+    return table("network | calls | spectrum | recording | solver, spectrum | solver, recording", rows)
+
+
+def headline(results: Path) -> str:
+    """DPM-Solver++(2M) at few calls, on every kind of levels, and designed solvers."""
+    rows = []
+    for (network, guidance, solver, calls), cell in cells(results).items():
+        if solver != "dpmpp_2m" or calls > 8:
+            continue
+        shown = [cell[EDM], least(cell, "heuristic: "), least(cell, "tuned: "), cell["spectrum"]]
+        shown += [cell["designed solver, spectrum"], cell.get("designed solver, spectrum, refined")]
+        rows.append([named(network, guidance), calls, *(thousandths(r) if r else "" for r in shown)])
+    head = "network | calls | EDM (rho 7) | best of 21 untuned | best of 27 tuned"
+    return table(head + " | designed levels | designed solver | refined on the network", rows)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
+    "headline": headline,
     "saved": saved,
+    "again": again,
     "spectrum": lambda results: spectrum(results, lambda solver: solver == "dpmpp_2m"),
     "spectrum others": lambda results: spectrum(results, lambda solver: solver != "dpmpp_2m"),
     "predictions": predictions,
@@ -226,9 +253,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--page", type=Path, default=PAGE)
     args = parser.parse_args()
-    args.page.write_text(written(args.page.read_text(encoding="utf-8"), args.results), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(written(page.read_text(encoding="utf-8"), args.results), encoding="utf-8")
 
 
 if __name__ == "__main__":
