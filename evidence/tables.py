@@ -222,8 +222,8 @@ def headline(results: Path) -> str:
         shown = [cell[EDM], least(cell, "heuristic: "), least(cell, "tuned: "), cell["spectrum"]]
         shown += [cell["designed solver, spectrum"], cell.get("designed solver, spectrum, refined")]
         rows.append([named(network, guidance), calls, *(thousandths(r) if r else "" for r in shown)])
-    head = "network | calls | EDM (rho 7) | best of 21 untuned | best of 27 tuned"
-    return table(head + " | designed levels | designed solver | refined on the network", rows)
+    head = "network | calls | EDM (rho 7) | best untuned | tuned"
+    return table(head + " | designed levels | designed solver | refined", rows)
 
 
 TABLES: dict[str, Callable[[Path], str]] = {

@@ -58,6 +58,5 @@ def test_calls_needed_lie_on_the_line_between_two_in_logs() -> None:
 @pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
 def test_pages_have_the_tables_of_the_committed_rows(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert "<!-- end -->" in text
     assert tables.written(text, tables.RESULTS) == text
-    assert text.count("<!-- end -->") >= 5
+    assert text.count("<!-- end -->") >= 1
