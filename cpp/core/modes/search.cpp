@@ -66,8 +66,8 @@ Squares Search::squares(const Candidate& at, const Eigen::VectorXd& z, bool deri
     }
     ++evaluations_;
     const LevelsView view{at.sigmas.data(), static_cast<std::ptrdiff_t>(at.sigmas.size())};
-    const Program program =
-        record(spec_of(at), view, problem_.eta, Derivatives::first, designs_table_ ? Parameters::table : Parameters::none);
+    const Program program = record(spec_of(at), view, problem_.eta, Derivatives::first,
+                                   designs_table_ ? Parameters::table : Parameters::none);
     const Run run(problem_.source, program, at.sigmas, true);
     out.sum = run.bias_sum() + run.noise_sum();
     const Columns columns{problem_.steps, back_};

@@ -34,7 +34,7 @@ class Group {
     // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
     virtual ArrayXd flow(double level, double last) const = 0;
 
-    const ArrayXd& weight() const { return weight_; }              // of squared errors, [modes]
+    const ArrayXd& weight() const { return weight_; }  // of squared errors, [modes]
     const std::vector<int>& channel() const { return channel_; }  // of each mode
 
   protected:
