@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import specsched as ss
 from specsched.models.reference import SOLVER, fine_schedule
+from specsched.testing.gaussians import squared_bures
 
 from .errors import Case, Tried, case_of, edm_family, read, write
 from .networks import CHECKPOINTS
@@ -77,12 +78,8 @@ def fit(x: Tensor, labels: Tensor, seen: int) -> Classifier:
 
 def frechet(one: np.ndarray, other: np.ndarray) -> float:
     """Squared 2-Wasserstein distance of the Gaussians with the means and covariances of two sets (n, d)."""
-    first, second = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
-    values, axes = np.linalg.eigh(first)
-    root = axes * np.sqrt(values.clip(min=0)) @ axes.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(min=0)).sum()
-    shift = one.mean(axis=0) - other.mean(axis=0)
-    return max(0.0, float(shift @ shift + np.trace(first) + np.trace(second) - 2 * cross))  # rounding
+    moments = [(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (one, other)]
+    return squared_bures(*moments[0], *moments[1])
 
 
 def energy(one: np.ndarray, other: np.ndarray) -> float:
