@@ -46,8 +46,7 @@ class Found:
 
 def solve(problem: ModesProblem, starts: list[Schedule]) -> Found:
     """The best levels (and coefficients) found; never worse than a start that meets floor and least ratio."""
-    found = _freely(problem, starts)
-    return found if problem.grid is None else _on_timesteps(problem, problem.grid, found, starts)
+    return _placed(problem, _freely(problem, starts), starts)
 
 
 def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem, Found]:
@@ -61,9 +60,12 @@ def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem,
             break
         problem = problem.bolder()
         found = _freely(problem, starts)
-    if problem.grid is not None:
-        found = _on_timesteps(problem, problem.grid, found, starts)
-    return problem, found
+    return problem, _placed(problem, found, starts)
+
+
+def _placed(problem: ModesProblem, found: Found, starts: list[Schedule]) -> Found:
+    """On the model's own timesteps, where there are some."""
+    return found if problem.grid is None else _on_timesteps(problem, problem.grid, found, starts)
 
 
 def _freely(problem: ModesProblem, starts: list[Schedule]) -> Found:
