@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_runner import bad, good
 
@@ -53,6 +54,26 @@ def test_json_of_record_and_refine(model: str, tmp_path: Path) -> None:
     found = json.loads(good("refine", model, "edm", *ENDS, *options))
     assert len(found["sigmas"]) == 6
     assert found["heldout_error"] <= found["start_error"]
+
+
+def test_saved_designs_bring_their_solver_and_process(model: str, tmp_path: Path) -> None:
+    path, refined = tmp_path / "design.json", tmp_path / "refined.json"
+    ends = {"sigma_max": 20.0, "sigma_floor": 0.02}
+    design = ss.design([2.0, 0.5, 0.02], 5, sampler=ss.samplers.Multistep(order=3), process="ve", **ends)
+    design.schedule.save(path)
+    good("refine", model, path, "--out", refined, "--max-calls", 4000)
+    made_for = ss.Schedule.load(refined).made_for
+    assert made_for["sampler"]["options"]["order"] == 3
+    assert made_for["process"] == "ve"
+    arguments = ("trial", model, path, "--json")
+    own, other = (
+        json.loads(good(*arguments, *more))["schedules"][str(path)]["error"]
+        for more in ((), ("--sampler", "ddim"))
+    )
+    denoiser = ss.models.gaussian([2.0, 0.5, 0.02])
+    noise = np.random.default_rng(0).standard_normal((16, 3))
+    assert own == pytest.approx(ss.trial(design, denoiser, noise).errors[0], rel=1e-6)
+    assert other > 2.0 * own
 
 
 def test_mistakes(model: str, tmp_path: Path) -> None:

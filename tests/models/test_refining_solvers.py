@@ -70,3 +70,39 @@ def test_solvers_without_a_table_are_designed_first() -> None:
     schedule = ss.Schedule([20.0, 3.0, 1.0, 0.3, 0.0])
     with pytest.raises(ValueError, match="has no coefficients yet; refine a design"):
         ss.refine(schedule, denoiser, noise(), sampler=ss.samplers.Multistep(order=2), sigma_floor=FLOOR)
+
+
+def test_designed_candidates_keep_their_own_coefficients(design: ss.Design) -> None:
+    """Of several designed solvers, of other orders too, the best is refined, and nothing ends below any of them."""
+    other = ss.design(ss.Spectrum(1.0 + SPREAD**2), 6, sampler=ss.samplers.Multistep(order=2), **ENDS)
+    good = ss.refine(other, denoiser, noise(), candidates=[], sigma_floor=FLOOR, max_iter=3)
+    tried = {"second order": other, "refined": good, "edm": ss.Schedule([20.0, 9.0, 3.0, 1.0, 0.3, 0.1, 0.0])}
+    found = ss.refine(design, denoiser, noise(), candidates=tried, sigma_floor=FLOOR, max_iter=0)
+    # each alone gets the error that it has among the candidates
+    for name in ("second order", "refined"):
+        alone = ss.refine(tried[name], denoiser, noise(), candidates=[], sigma_floor=FLOOR, max_iter=0)
+        assert alone.start_error == pytest.approx(found.candidates[name], rel=1e-9)
+    usual = ss.refine(
+        tried["edm"], denoiser, noise(), sampler="dpmpp_2m", candidates=[], sigma_floor=FLOOR, max_iter=0
+    )
+    assert usual.start_error == pytest.approx(found.candidates["edm"], rel=1e-9)
+    assert found.start == "refined"
+    assert found.sampler == good.sampler
+    assert found.heldout_error == min(found.candidates.values())
+    further = ss.refine(design, denoiser, noise(), candidates=tried, sigma_floor=FLOOR, max_iter=3)
+    assert further.sampler.options["order"] == 2
+    assert further.heldout_error < found.heldout_error
+
+
+def test_a_designed_candidate_beside_a_fixed_solver_is_refined_as_a_whole(design: ss.Design) -> None:
+    good = ss.refine(design, denoiser, noise(), candidates=[], sigma_floor=FLOOR, max_iter=3)
+    levels = design.schedule.renamed("levels").remembering({})
+    options: dict[str, Any] = {"sampler": "ddim", "candidates": {"good": good}, "sigma_floor": FLOOR}
+    found = ss.refine(levels, denoiser, noise(), max_iter=2, **options)
+    assert found.start == "good"
+    solver: Any = found.sampler
+    assert solver.order == 3
+    assert solver.model_times is not None
+    kept = ss.refine(levels, denoiser, noise(), parameters="levels", max_iter=2, **options)
+    assert kept.sampler == good.sampler
+    assert kept.schedule != good.schedule

@@ -13,6 +13,7 @@ import typer
 
 from .._support import checks, codes
 from ..models.recordings.recording import Recording
+from ..samplers import Sampler, as_sampler
 from ..schedules import baselines
 from ..schedules.schedule import Schedule
 from .work import read_schedule
@@ -20,6 +21,12 @@ from .work import read_schedule
 MODEL_HELP = (
     "'module:function' or 'file.py:function'. function(starts) returns a denoiser (specsched.models makes one from a "
     "network) and that many standard normal starts, an array of NumPy, PyTorch or JAX."
+)
+
+DEFAULT_SAMPLER = "dpmpp_2m"
+SAMPLER_HELP = (
+    "Deterministic sampler, with options after a colon "
+    f"(default: the one that a schedule was saved with, else {DEFAULT_SAMPLER})."
 )
 
 
@@ -32,14 +39,18 @@ class ModelOptions:
     """How the network is run."""
 
     starts: Annotated[int, _option("Starts that the function is asked for.")] = 16
-    process: Annotated[str, _option("vp, ve or flow: the scale of the starts.")] = "vp"
+    process: Annotated[
+        str | None,
+        _option("vp, ve or flow: the scale of the starts (default: as a schedule was saved, else vp)."),
+    ] = None
     sigma_max: Annotated[float | None, _option("First level (default: the model's own).")] = None
     sigma_floor: Annotated[float | None, _option("Lowest positive level (default: the model's own).")] = None
     batch_size: Annotated[int, _option("Starts in one network call.")] = 16
 
     def load(self, text: str) -> tuple[Any, Any]:
         """Denoiser and starts of MODEL."""
-        codes.process_code(self.process)
+        if self.process is not None:
+            codes.process_code(self.process)
         count = checks.integer("--starts", self.starts, minimum=1)
         found = _function(text)(count)
         if not isinstance(found, tuple) or len(found) != 2 or not callable(found[0]):
@@ -49,7 +60,8 @@ class ModelOptions:
     @property
     def run(self) -> dict[str, Any]:
         """How `record`, `trial` and `refine` run the network, whatever its levels."""
-        return {"process": self.process, "batch_size": self.batch_size}
+        asked = {} if self.process is None else {"process": self.process}
+        return asked | {"batch_size": self.batch_size}
 
     def ends(self, denoiser: Any) -> tuple[float, float]:
         """First and lowest level: as asked, or the model's own."""
@@ -63,14 +75,22 @@ class ModelOptions:
             )
         return ends[0], ends[1]
 
-    def schedule(self, text: str, steps: int | None, denoiser: Any) -> Schedule:
-        """A saved schedule, or a heuristic by name between the model's ends, with a last step to 0."""
+    def schedule(self, text: str, steps: int | None, denoiser: Any, sampler: Sampler | None) -> Schedule:
+        """A saved schedule, or a heuristic by name between the model's ends, with a last step to 0.
+
+        It brings the sampler that is asked for; else the one that it was saved with; else DPM-Solver++(2M).
+        """
         if text not in baselines.TABLE or Path(text).exists():
-            return read_schedule(Path(text))
-        if steps is None:
+            found = read_schedule(Path(text))
+        elif steps is None:
             raise ValueError(f"the heuristic {text!r} needs --steps")
-        high, low = self.ends(denoiser)
-        return baselines.make(text, steps, sigma_max=high, sigma_min=0.0, sigma_floor=low)
+        else:
+            high, low = self.ends(denoiser)
+            found = baselines.make(text, steps, sigma_max=high, sigma_min=0.0, sigma_floor=low)
+        if sampler is None and "sampler" in found.made_for:
+            return found
+        own = (sampler or as_sampler(DEFAULT_SAMPLER)).saved
+        return found.remembering({**found.made_for, "sampler": own})
 
 
 def read_recording(path: Path | None) -> Recording | None:

@@ -95,9 +95,17 @@ def sample(
 
 
 def resolve(
-    schedule: Any, sampler: Any, process: ProcessName | None, *, default: ProcessName = "vp"
+    schedule: Any,
+    sampler: Any,
+    process: ProcessName | None,
+    *,
+    default: ProcessName = "vp",
+    otherwise: Sampler | None = None,
 ) -> tuple[Schedule, Sampler, ProcessName]:
-    """Levels, solver and process of what a caller passed; a design has all three, and so has its saved schedule."""
+    """Levels, solver and process of what a caller passed; a design has all three, and so has its saved schedule.
+
+    `otherwise` is the solver of levels that bring none.
+    """
     own = getattr(schedule, "schedule", None)
     if own is not None:
         sampler = getattr(schedule, "sampler", None) if sampler is None else sampler
@@ -106,6 +114,7 @@ def resolve(
     levels = as_schedule(schedule)
     if sampler is None and "sampler" in levels.made_for:
         sampler = from_saved(levels.made_for["sampler"])
+    sampler = otherwise if sampler is None else sampler
     if sampler is None:
         raise TypeError(
             "sampler is needed with a schedule: a name such as 'dpmpp_2m', or a specsched.samplers.Sampler"

@@ -319,16 +319,8 @@ def converged(runner: Runner, outputs: FloatArray, floor: float, levels: int) ->
 
 def entries_of(schedules: Any, sampler: Any, process: ProcessName | None) -> tuple[list[Entry], ProcessName]:
     """Names, levels and solvers of what a caller wants tried."""
-    if isinstance(schedules, Mapping):
-        named = list(schedules.items())
-    elif isinstance(schedules, (list, tuple)) and not np.isscalar(schedules[0] if schedules else 0.0):
-        named = [(_name_of(value, k), value) for k, value in enumerate(schedules)]
-    else:
-        named = [(_name_of(schedules, 0), schedules)]
-    if not named:
-        raise ValueError("schedules must not be empty")
     entries, kinds = [], set()
-    for name, value in named:
+    for name, value in named(schedules):
         levels, solver, kind = resolve(value, sampler, process)
         if not solver.deterministic:
             raise ValueError(
@@ -352,6 +344,19 @@ def entries_of(schedules: Any, sampler: Any, process: ProcessName | None) -> tup
     if len(kinds) > 1:
         raise ValueError(f"the schedules are for different processes, {sorted(kinds)}; pass process=")
     return entries, kinds.pop()
+
+
+def named(schedules: Any) -> list[tuple[str, Any]]:
+    """One schedule, a list or a dict of them, each under a name."""
+    if isinstance(schedules, Mapping):
+        found = list(schedules.items())
+    elif isinstance(schedules, (list, tuple)) and not np.isscalar(schedules[0] if schedules else 0.0):
+        found = [(_name_of(value, k), value) for k, value in enumerate(schedules)]
+    else:
+        found = [(_name_of(schedules, 0), schedules)]
+    if not found:
+        raise ValueError("schedules must not be empty")
+    return found
 
 
 def floor_of(given: Any, calls: Calls, schedules: Sequence[Schedule]) -> float:

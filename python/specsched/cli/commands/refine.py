@@ -10,7 +10,7 @@ import typer
 from ...models.refining.refine import refine
 from ..console import print_json, progress_bar, say
 from ..files import Outputs
-from ..model import MODEL_HELP, ModelOptions
+from ..model import MODEL_HELP, SAMPLER_HELP, ModelOptions
 from ..options import parse_sampler
 
 
@@ -21,9 +21,7 @@ def run(
     ],
     options: ModelOptions,
     out: Annotated[Path, typer.Option(help="Where to save the refined schedule (.json).")],
-    sampler: Annotated[
-        str, typer.Option(help="Deterministic sampler, with options after a colon.")
-    ] = "dpmpp_2m",
+    sampler: Annotated[str | None, typer.Option(help=SAMPLER_HELP)] = None,
     steps: Annotated[int | None, typer.Option(help="Number of steps of a heuristic given by name.")] = None,
     max_calls: Annotated[int | None, typer.Option(help="Budget in network calls of one sample.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
@@ -31,15 +29,14 @@ def run(
     """Refine SCHEDULE on MODEL. Ctrl-C keeps the best so far; ask for 24 starts."""
     outputs = Outputs([schedule])
     outputs.check("--out", out, (".json",))
-    solver = parse_sampler(sampler)
+    solver = None if sampler is None else parse_sampler(sampler)
     denoiser, noise = options.load(model)
-    levels = options.schedule(schedule, steps, denoiser)
+    levels = options.schedule(schedule, steps, denoiser, solver)
     with progress_bar() as progress:
         found = refine(
             levels,
             denoiser,
             noise,
-            sampler=solver,
             sigma_floor=options.sigma_floor,
             max_calls=max_calls,
             **options.run,

@@ -9,7 +9,7 @@ import typer
 
 from ...models.trial import trial
 from ..console import print_json, print_table, progress_bar, say
-from ..model import MODEL_HELP, ModelOptions, read_recording
+from ..model import MODEL_HELP, SAMPLER_HELP, ModelOptions, read_recording
 from ..options import parse_sampler
 
 
@@ -20,24 +20,21 @@ def run(
         typer.Argument(metavar="SCHEDULE...", help="Saved schedules, or heuristics by name, with --steps."),
     ],
     options: ModelOptions,
-    sampler: Annotated[
-        str, typer.Option(help="Deterministic sampler, with options after a colon.")
-    ] = "dpmpp_2m",
+    sampler: Annotated[str | None, typer.Option(help=SAMPLER_HELP)] = None,
     steps: Annotated[int | None, typer.Option(help="Number of steps of heuristics given by name.")] = None,
     recording: Annotated[Path | None, typer.Option(help="Saved recording: its predictions beside.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Run every SCHEDULE on MODEL: its error against the model's own converged solution."""
-    solver = parse_sampler(sampler)
+    solver = None if sampler is None else parse_sampler(sampler)
     predictions = read_recording(recording)
     denoiser, noise = options.load(model)
-    tried = {text: options.schedule(text, steps, denoiser) for text in schedules}
+    tried = {text: options.schedule(text, steps, denoiser, solver) for text in schedules}
     with progress_bar() as progress:
         found = trial(
             tried,
             denoiser,
             noise,
-            sampler=solver,
             sigma_floor=options.sigma_floor,
             recording=predictions,
             **options.run,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -195,10 +195,13 @@ class Parameters:
 
 
 def parameters_for(
-    point: Point, which: Which, floor: float, least_ratio: float, model_range: tuple[float, float]
+    point: Point, which: Which | None, floor: float, least_ratio: float, model_range: tuple[float, float]
 ) -> Parameters:
     """The free numbers of a solver on a schedule; raises where it has none of the kind asked for."""
     multistep = hasattr(point.sampler, "coefficients")
+    which = which or ("all" if multistep else "levels")
+    if which not in get_args(Which):
+        raise ValueError(f"parameters must be 'levels', 'coefficients' or 'all', got {which!r}")
     if which != "levels" and not multistep:
         raise ValueError(
             f"parameters={which!r} needs a solver with coefficients, ss.samplers.Multistep; {point.sampler.name} has "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,8 +13,6 @@ from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.codes import ProcessName
 from ..._support.version import VERSION
-from ...schedules import baselines
-from ...schedules.schedule import Schedule
 from ..arrays import Array, check_noise, check_spread
 from ..denoiser import Calls
 from ..program import program_of
@@ -22,6 +20,7 @@ from ..reference import SOLVER, error_from_halving, fine_schedule
 from ..sampling import begin
 from ..tasks import check_executor
 from ..trial import Entry, Runner, entries_of, floor_of
+from .candidates import candidates_of
 from .parameters import Parameters, Point, Which, parameters_for
 from .refined import Iteration, Refined
 
@@ -33,7 +32,7 @@ _HALVED_STARTS = 4
 _HELD_OUT_SHARE = 4
 _LEAST_STARTS = 8
 # Network calls at most, for 8 steps and up to 24 starts; in proportion for more.
-_BUDGET = {"levels": 10_000, "coefficients": 10_000, "all": 20_000}
+_BUDGET, _BUDGET_OF_ALL = 10_000, 20_000
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-6, 1e3
 # A step that gains less is the last; so many accepted steps in a row without a gain on the held-out starts end it.
 _LEAST_GAIN, _PATIENCE = 2e-3, 3
@@ -78,10 +77,12 @@ def refine(
     process, start
         As in `specsched.sample`.
     parameters : {"levels", "coefficients", "all"}
-        "all": levels, coefficients and model times, for `Multistep` only, whose default it is.
+        "all": levels, coefficients and model times, for `Multistep` only, whose default it is ("levels" for others).
     candidates : dict or list of schedules and designs, optional
-        Further starts with the same sampler, number of steps and first level; the best of all is refined. Default: the
-        heuristics with the same ends. ``[]``: none.
+        Further starts with the same number of steps and first level; the best of all on the held-out starts is refined.
+        A designed solver (`Multistep`, or a design of one) keeps its own coefficients; other levels run with `sampler`,
+        or with 2M's coefficients where that is a designed solver. Default: the heuristics with the same ends. ``[]``:
+        none.
     sigma_floor : float, optional
         No positive level below it; default: the network's own lowest level, or the lowest positive level given.
     min_ratio : float >= 1
@@ -125,34 +126,23 @@ def refine(
             f"refining needs at least {_LEAST_STARTS} starts, better 20; noise has {noise.shape[0]}"
         )
     calls = Calls(denoiser, ops, noise.shape[0])
-    entries = [entry, *_candidates(candidates, entry, kind)]
+    entries = [entry, *candidates_of(candidates, entry, kind)]
     floor = floor_of(sigma_floor, calls, [e.schedule for e in entries])
-    which: Which = parameters or ("all" if hasattr(entry.sampler, "coefficients") else "levels")
-    if which not in _BUDGET:
-        raise ValueError(f"parameters must be 'levels', 'coefficients' or 'all', got {which!r}")
-    ratio = checks.real("min_ratio", min_ratio, minimum=1.0)
-    own = (
-        float(getattr(calls.denoiser, name, default))
-        for name, default in (("sigma_min", 0.0), ("sigma_max", np.inf))
-    )
-    ends = tuple(own)
-    parameters_for(Point(entry.schedule, entry.sampler), which, floor, ratio, (ends[0], ends[1]))
+    ratio, reach = checks.real("min_ratio", min_ratio, minimum=1.0), _range_of(calls.denoiser)
+    free = {
+        e.name: parameters_for(Point(e.schedule, e.sampler), parameters, floor, ratio, reach) for e in entries
+    }
     first = begin(ops, noise, entry.schedule, kind, start)
     runner = Runner(denoiser, first, entry.schedule[0], ops, batch_size, executor, progress)
-    search = _Search(
-        runner, reference, floor, _budget(max_calls, which, entry.schedule.steps, noise.shape[0])
-    )
+    search = _Search(runner, reference, floor)
     with ops.quiet():
         some = np.arange(min(noise.shape[0], batch_size))
         calls.check_deterministic(ops.take(first, some), entry.schedule[0], some)
         runner.calls += calls.calls
         errors = search.compare(entries)
         best = min(errors, key=errors.__getitem__)
-        begin_at = next(e for e in entries if e.name == best)
-        free = parameters_for(
-            Point(begin_at.schedule, begin_at.sampler), which, floor, ratio, (ends[0], ends[1])
-        )
-        message, success = search.descend(free, checks.integer("max_iter", max_iter, minimum=0))
+        search.budget = _budget(max_calls, free[best], noise.shape[0])
+        message, success = search.descend(free[best], checks.integer("max_iter", max_iter, minimum=0))
     made_for = {
         "specsched": VERSION,
         "sampler": search.best.sampler.saved,
@@ -184,8 +174,8 @@ def refine(
 class _Search:
     """Runs, residuals and the best so far."""
 
-    def __init__(self, runner: Runner, reference: Array | None, floor: float, budget: int) -> None:
-        self.runner, self.budget = runner, budget
+    def __init__(self, runner: Runner, reference: Array | None, floor: float) -> None:
+        self.runner, self.budget = runner, 0
         starts = runner.first.shape[0]
         held = max(2, starts // _HELD_OUT_SHARE)
         self.training, self.held_out = np.arange(starts - held), np.arange(starts - held, starts)
@@ -309,45 +299,13 @@ def _broyden(jacobian: FloatArray, change: FloatArray, step: FloatArray) -> Floa
     return jacobian + np.outer(change - jacobian @ step, step) / length if length > 0.0 else jacobian
 
 
-def _budget(given: Any, which: Which, steps: int, starts: int) -> int:
+def _budget(given: Any, parameters: Parameters, starts: int) -> int:
     if given is not None:
         return checks.integer("max_calls", given, minimum=1)
-    return int(_BUDGET[which] * max(1.0, steps / 8) * max(1.0, starts / 24))
+    least = _BUDGET_OF_ALL if parameters.levels and parameters.coefficients else _BUDGET
+    return int(least * max(1.0, parameters.start.schedule.steps / 8) * max(1.0, starts / 24))
 
 
-def _candidates(given: Any, entry: Entry, process: ProcessName) -> list[Entry]:
-    """Further starts under other names than the first one's."""
-    if given is None:
-        return _heuristics(entry)
-    if isinstance(given, (list, tuple, Mapping)) and not given:
-        return []
-    found, _ = entries_of(given, entry.sampler, process)
-    for other in found:
-        if other.schedule.steps != entry.schedule.steps:
-            raise ValueError(
-                f"candidates must have {entry.schedule.steps} steps like schedule; {other.name!r} has "
-                f"{other.schedule.steps}"
-            )
-        if abs(other.schedule[0] / entry.schedule[0] - 1.0) > 1e-6:
-            raise ValueError(
-                f"candidates must start at {entry.schedule[0]:.6g}; {other.name!r} starts at {other.schedule[0]:.6g}"
-            )
-    return [
-        Entry(f"{o.name} (candidate)" if o.name == "start" else o.name, o.schedule, entry.sampler)
-        for o in found
-    ]
-
-
-def _heuristics(entry: Entry) -> list[Entry]:
-    """EDM's levels with three exponents, and even in log(sigma), between the given first and lowest levels."""
-    sigmas = entry.schedule.sigmas
-    count, high, low = entry.schedule.steps - 1, float(sigmas[0]), float(sigmas[-2])
-    if count < 2:
-        return []
-    ends = {"sigma_max": high, "sigma_min": low}
-    ladders = {f"edm, rho {rho:g}": baselines.edm(count, rho=rho, **ends) for rho in (3.0, 7.0, 15.0)}
-    ladders["exponential"] = baselines.exponential(count, **ends)
-    return [
-        Entry(name, Schedule(np.append(levels.sigmas, 0.0), name=name), entry.sampler)
-        for name, levels in ladders.items()
-    ]
+def _range_of(denoiser: Any) -> tuple[float, float]:
+    """The levels that a denoiser says it was trained on."""
+    return float(getattr(denoiser, "sigma_min", 0.0)), float(getattr(denoiser, "sigma_max", np.inf))
