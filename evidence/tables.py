@@ -83,27 +83,60 @@ def spectrum(results: Path, chosen: Callable[[str], bool]) -> str:
     return table(head + " | over EDM | over untuned | over tuned", rows)
 
 
-def predictions(results: Path) -> str:
-    """Predicted errors beside measured ones: for the spectrum's design, and ranks over every other schedule."""
+def others(results: Path) -> str:
+    """Solvers but for 2M: errors of levels from the spectrum, and from the recording, over the tuned ones."""
+    found = {key: cell for key, cell in cells(results).items() if key[2] != "dpmpp_2m"}
+    columns = sorted({calls for *_, calls in found})
     rows = []
-    for (network, guidance, solver, calls), cell in cells(results).items():
-        others = [row for name, row in cell.items() if name.startswith(("heuristic: ", "tuned: "))]
-        measured = [error(row) for row in others]
-        ranks = [spearmanr(measured, [float(r[c]) for r in others])[0] for c in ("predicted", "recorded")]
-        design = cell["spectrum"]
-        said = [1000 * float(design[c]) for c in ("predicted", "recorded")]
-        rows.append(
-            [
-                named(network, guidance),
-                solver,
-                calls,
-                thousandths(design),
-                *said,
-                *(f"{r:.2f}" for r in ranks),
-            ]
-        )
-    head = "network | solver | calls | spectrum's design | by spectrum | by recording"
+    for network, guidance, solver in dict.fromkeys(key[:3] for key in found):
+        row = [named(network, guidance), solver]
+        for calls in columns:
+            cell = found.get((network, guidance, solver, calls))
+            row.append(cell and ", ".join(over(cell, name, "tuned: ") for name in ("spectrum", "recording")) or "")
+        untuned = [
+            float(over(cell, "spectrum", "heuristic: "))
+            for key, cell in found.items()
+            if key[:3] == (network, guidance, solver)
+        ]
+        rows.append([*row, f"{min(untuned):.2f} to {max(untuned):.2f}"])
+    return table("network | solver" + "".join(f" | {c} calls" for c in columns) + " | spectrum over untuned", rows)
+
+
+def predictions(results: Path) -> str:
+    """Errors over their predictions, least and largest over the numbers of calls, and ranks of what nobody designed."""
+    found, rows = cells(results), []
+    for network, guidance, solver in dict.fromkeys(key[:3] for key in found):
+        mine = {key[3]: cell for key, cell in found.items() if key[:3] == (network, guidance, solver)}
+        ranks = [span([rank(cell, column) for cell in mine.values()]) for column in PREDICTED]
+        for name in ("spectrum", "designed solver, spectrum", "designed solver, recording"):
+            told = [cell[name] for cell in mine.values() if name in cell]
+            title = solver if name == "spectrum" else name
+            if told:
+                beside = [span([error(row) / float(row[column]) for row in told]) for column in PREDICTED]
+                shown = ranks if name == "spectrum" else ["", ""]
+                rows.append([named(network, guidance), title, *beside, *shown])
+    head = "network | solver | error over prediction, spectrum | recording"
     return table(head + " | ranks, spectrum | recording", rows)
+
+
+PREDICTED = ("predicted", "recorded")  # by the spectrum, by the recording
+
+
+def rank(cell: Cell, column: str) -> float:
+    """Spearman's correlation of errors and predictions over the untuned and tuned schedules of a cell."""
+    rows = [row for name, row in cell.items() if name.startswith(("heuristic: ", "tuned: "))]
+    return float(spearmanr([error(row) for row in rows], [float(row[column]) for row in rows])[0])
+
+
+def span(values: list[float]) -> str:
+    """Least and largest as text."""
+    least_, largest = f"{min(values):.2f}", f"{max(values):.2f}"
+    return least_ if least_ == largest else f"{least_} to {largest}"
+
+
+def over(cell: Cell, name: str, prefix: str) -> str:
+    """Error of a row over the least among names that begin so."""
+    return ratio(cell[name], least(cell, prefix))
 
 
 def solvers(results: Path) -> str:

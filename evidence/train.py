@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from . import data
-from .networks import RECIPES, Network, Recipe, save
+from .networks import RECIPES, Network, Recipe, grow, load, save
 
 DROPPED_LABELS = 0.12  # the share trained without a label, for guidance
 FLAT_STEPS = 3000  # the rate is constant until then
@@ -91,6 +91,8 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.name, self.out = name, out
         self.network, self.average = Network(recipe), Network(recipe)
+        if recipe.grown_from:
+            grow(self.network, load(recipe.grown_from))
         self.average.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.99), fused=True
