@@ -39,7 +39,9 @@ class Recipe:
     noise: tuple[float, float] = (0.0, 1.0)  # edm: mean and deviation of log r; flow: of the logit of t
     latents: int = 0  # autoencoder only: channels at each place
     patch: int = 1  # squares of so many pixels become channels before the U-Net
-    grown_from: str = ""  # a network of images whose pixels are the means of such squares; training starts there
+    grown_from: str = (
+        ""  # a network of images whose pixels are the means of such squares; training starts there
+    )
     batch: int = 32
     rate: float = 1.5e-3
     seed: int = 0

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'evidence'")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from evidence import features, tables  # noqa: E402 (the folder is no installed package)
+from evidence import errors, features, tables  # noqa: E402 (the folder is no installed package)
 
 
 def test_the_frechet_distance_of_sets_with_known_moments() -> None:
@@ -53,6 +53,62 @@ def test_calls_needed_lie_on_the_line_between_two_in_logs() -> None:
     assert tables.needed(curve, 0.01) == f"{10 * 2**0.5:.1f}"
     assert tables.needed(curve, 0.001) == "over 20"
     assert tables.needed(curve, 0.1) == "under 5"
+
+
+def row(schedule: str, rmse: float, solver: str = "dpmpp_2m") -> dict[str, str]:
+    """A row of a table of errors, 8 calls without guidance."""
+    texts = {"guidance": "1.0", "solver": solver, "calls": "8", "schedule": schedule}
+    return {**texts, "rmse": f"{rmse:g}", "reference_error": "0.001", "predicted": "1", "recorded": "1"}
+
+
+def test_targets_count_the_cells_that_keep_a_limit(tmp_path: Path) -> None:
+    """Of two cells one is within 1.05, both within 1.25, and one beyond the reference's own error is left out."""
+    for network, tuned, recording in [
+        ("digits", 0.1, 0.104),
+        ("latents", 0.1, 0.12),
+        ("cifar32", 0.002, 9.0),
+    ]:
+        kinds = {"tuned: edm": tuned, "heuristic: edm": 0.2, "recording": recording, "spectrum": 0.1}
+        errors.write(tmp_path / f"errors_{network}.csv", [row(n, e) for n, e in kinds.items()])
+    lines = [
+        line for line in tables.TABLES["targets"](tmp_path).splitlines() if "recording, over tuned" in line
+    ]
+    assert [line.split(" | ")[1:] for line in lines] == [
+        ["1.05", "75 %", "1/1", "0/1", "", "1/2", "**missed** |"],
+        ["1.25", "95 %", "1/1", "1/1", "", "2/2", "met |"],
+    ]
+
+
+def test_a_designed_solver_is_judged_where_every_fixed_one_was_tried(tmp_path: Path) -> None:
+    rows = [row("tuned: edm", 0.2 + 0.1 * k, s) for k, s in enumerate(errors.FIXED_ORDERS)]
+    rows += [row("heuristic: edm", 0.5, s) for s in errors.FIXED_ORDERS]
+    rows += [row("designed solver, recording", 0.17)]
+    asked = "solver, recording, over best fixed"
+    for count, told in [(len(rows), "1/1"), (len(rows) - 2, "")]:
+        errors.write(
+            tmp_path / "errors_digits.csv", [r for r in rows if count == len(rows) or r["solver"] != "ipndm"]
+        )
+        lines = [line for line in tables.TABLES["targets"](tmp_path).splitlines() if asked in line]
+        assert [line.split(" | ")[3] for line in lines] == [told, told]
+
+
+def test_what_every_run_asks_first_is_asked_once() -> None:
+    asked = []
+
+    def denoise(y: torch.Tensor, sigma: float, index: np.ndarray) -> torch.Tensor:
+        asked.append((float(torch.as_tensor(sigma).reshape(-1)[0]), len(y)))
+        return y / (1 + torch.as_tensor(sigma).reshape(-1, 1) ** 2)
+
+    first, noise = errors.asked_once(denoise, 5.0), torch.randn(6, 2)
+    index = np.array([0, 1, 2, 0, 1, 2])
+    y = noise[index]
+    torch.testing.assert_close(first(y, 5.0, index), y / 26, rtol=0, atol=0)
+    torch.testing.assert_close(first(noise[1:4], 5.0, np.arange(1, 4)), noise[1:4] / 26, rtol=0, atol=0)
+    assert asked == [(5.0, 3), (5.0, 1)]
+    other = first(y + 1, 5.0, index)  # another state of the same start is no first call
+    torch.testing.assert_close(other, (y + 1) / 26, rtol=0, atol=0)
+    first(y, torch.full((6,), 4.0), index)
+    assert asked[2:] == [(5.0, 6), (4.0, 6)]
 
 
 @pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)

@@ -104,3 +104,15 @@ def test_the_autoencoder_learns_and_decodes_what_it_encodes() -> None:
         latents = module.encode(x)
         assert latents.shape == (16, 8, 8, 8)
         torch.testing.assert_close(module.decode(latents), module.decoder(module.encoder(x)))
+
+
+def test_a_grown_network_sees_means_of_patches_and_gives_each_pixel_its_own() -> None:
+    small = networks.Network(replace(SMALL, kind="edm")).eval()
+    large = networks.Network(replace(SMALL, kind="edm", shape=(1, 16, 16), patch=2)).eval()
+    networks.grow(large, small)
+    generator = torch.Generator().manual_seed(0)
+    x, labels = torch.randn(3, 1, 16, 16, generator=generator), torch.arange(3)
+    with torch.no_grad():
+        coarse = small.raw(torch.nn.functional.avg_pool2d(x, 2), torch.tensor([1.0, 2.0, 3.0]), labels)
+        fine = large.raw(x, torch.tensor([1.0, 2.0, 3.0]), labels)
+    torch.testing.assert_close(fine, coarse.repeat_interleave(2, -1).repeat_interleave(2, -2))

@@ -1,85 +1,43 @@
-"""Writes the tables of docs/evidence.md and the README from the rows in evidence/results: python -m evidence.tables
-
-Each stands between `<!-- NAME -->` and `<!-- end -->`. Errors are in thousandths of a unit of the data.
-"""
+"""Tables of errors: schedules, solvers, rivals, features and calls saved, each from the rows in evidence/results."""
 
 from __future__ import annotations
 
-import argparse
-import re
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from .errors import FIXED_ORDERS, read
-
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "evidence" / "results"
-PAGES = (ROOT / "docs" / "evidence.md", ROOT / "README.md")
-EDM = "tuned: edm rho 7 low 1"
-NETWORKS = ("digits", "cifar16_eps", "cifar16_edm", "latents")
-
-Cell = dict[str, dict[str, str]]
-"""Rows of one network, guidance, solver and number of calls, by the name of what was tried."""
-
-
-def cells(results: Path, kind: str = "errors") -> dict[tuple[str, float, str, int], Cell]:
-    """Every cell that has been measured, networks in order."""
-    found: dict[tuple[str, float, str, int], Cell] = {}
-    for network in NETWORKS:
-        path = results / f"{kind}_{network}.csv"
-        for row in read(path) if path.exists() else []:
-            key = (network, float(row["guidance"]), row["solver"], int(row["calls"]))
-            found.setdefault(key, {})[row["schedule"]] = row
-    return found
+from ..errors import read
+from .cells import (
+    EDM,
+    Cell,
+    best_fixed,
+    cells,
+    error,
+    least,
+    named,
+    of_solvers,
+    over,
+    ratio,
+    span,
+    table,
+    thousandths,
+)
 
 
-def error(row: dict[str, str]) -> float:
-    """Root mean square error of a row."""
-    return float(row["rmse"])
-
-
-def least(cell: Cell, prefix: str) -> dict[str, str]:
-    """The row of the least error among names that begin so."""
-    return min((row for name, row in cell.items() if name.startswith(prefix)), key=error)
-
-
-def table(head: str, rows: list[list[Any]]) -> str:
-    """Markdown; numbers with three digits."""
-    lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
-    for row in rows:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row) + " |")
-    return "\n".join(lines)
-
-
-def thousandths(row: dict[str, str]) -> float:
-    return 1000 * error(row)
-
-
-def ratio(one: dict[str, str], other: dict[str, str]) -> str:
-    return f"{error(one) / error(other):.2f}"
-
-
-def named(network: str, guidance: float) -> str:
-    return f"`{network}`" + (f", guidance {guidance:g}" if guidance != 1 else "")
-
-
-def spectrum(results: Path, chosen: Callable[[str], bool]) -> str:
+def spectrum(results: Path) -> str:
     """Levels from the spectrum beside EDM's, the best untuned ones and those tuned in hindsight."""
     rows = []
     for (network, guidance, solver, calls), cell in cells(results).items():
-        if not chosen(solver):
+        if solver != "dpmpp_2m":
             continue
         design, untuned, tuned = cell["spectrum"], least(cell, "heuristic: "), least(cell, "tuned: ")
         shown = [thousandths(r) for r in (cell[EDM], untuned, tuned, design)]
         share = 100 * float(design["standard_error"]) / error(design)
         compared = [ratio(design, r) for r in (cell[EDM], untuned, tuned)]
-        rows.append([named(network, guidance), solver, calls, *shown, f"{share:.0f} %", *compared])
-    head = "network | solver | calls | EDM (rho 7) | best untuned | tuned | spectrum | +-"
+        rows.append([named(network, guidance), calls, *shown, f"{share:.0f} %", *compared])
+    head = "network | calls | EDM (rho 7) | best untuned | tuned | spectrum | +-"
     return table(head + " | over EDM | over untuned | over tuned", rows)
 
 
@@ -92,14 +50,27 @@ def others(results: Path) -> str:
         row = [named(network, guidance), solver]
         for calls in columns:
             cell = found.get((network, guidance, solver, calls))
-            row.append(cell and ", ".join(over(cell, name, "tuned: ") for name in ("spectrum", "recording")) or "")
+            row.append(
+                (cell and ", ".join(over(cell, name, "tuned: ") for name in ("spectrum", "recording"))) or ""
+            )
         untuned = [
             float(over(cell, "spectrum", "heuristic: "))
             for key, cell in found.items()
             if key[:3] == (network, guidance, solver)
         ]
         rows.append([*row, f"{min(untuned):.2f} to {max(untuned):.2f}"])
-    return table("network | solver" + "".join(f" | {c} calls" for c in columns) + " | spectrum over untuned", rows)
+    return table(
+        "network | solver" + "".join(f" | {c} calls" for c in columns) + " | spectrum over untuned", rows
+    )
+
+
+PREDICTED = ("predicted", "recorded")  # by the spectrum, by the recording
+
+
+def rank(cell: Cell, column: str) -> float:
+    """Spearman's correlation of errors and predictions over the untuned and tuned schedules of a cell."""
+    rows = [row for name, row in cell.items() if name.startswith(("heuristic: ", "tuned: "))]
+    return float(spearmanr([error(row) for row in rows], [float(row[column]) for row in rows])[0])
 
 
 def predictions(results: Path) -> str:
@@ -119,48 +90,24 @@ def predictions(results: Path) -> str:
     return table(head + " | ranks, spectrum | recording", rows)
 
 
-PREDICTED = ("predicted", "recorded")  # by the spectrum, by the recording
-
-
-def rank(cell: Cell, column: str) -> float:
-    """Spearman's correlation of errors and predictions over the untuned and tuned schedules of a cell."""
-    rows = [row for name, row in cell.items() if name.startswith(("heuristic: ", "tuned: "))]
-    return float(spearmanr([error(row) for row in rows], [float(row[column]) for row in rows])[0])
-
-
-def span(values: list[float]) -> str:
-    """Least and largest as text."""
-    least_, largest = f"{min(values):.2f}", f"{max(values):.2f}"
-    return least_ if least_ == largest else f"{least_} to {largest}"
-
-
-def over(cell: Cell, name: str, prefix: str) -> str:
-    """Error of a row over the least among names that begin so."""
-    return ratio(cell[name], least(cell, prefix))
-
-
 def solvers(results: Path) -> str:
     """Designed solvers beside the best of all fixed ones with every schedule, in hindsight."""
     rows = []
     found = cells(results)
-    for (network, guidance, solver, calls), cell in found.items():
-        if solver != "dpmpp_2m" or "designed solver, spectrum" not in cell:
+    names = ("spectrum, refined", *(f"designed solver, {n}, refined" for n in ("spectrum", "recording")))
+    for key, cell in found.items():
+        if key[2] != "dpmpp_2m" or "designed solver, spectrum" not in cell:
             continue
-        rivals = {s: found.get((network, guidance, s, calls)) for s in FIXED_ORDERS}
-        tried = {
-            s: min(least(c, "heuristic: "), least(c, "tuned: "), key=error) for s, c in rivals.items() if c
-        }
-        best = min(tried, key=lambda s: error(tried[s]))
+        solver, best = best_fixed(found, key)
         designs = [cell[f"designed solver, {n}"] for n in ("spectrum", "recording")]
-        names = ("spectrum, refined", *(f"designed solver, {n}, refined" for n in ("spectrum", "recording")))
         refined = [cell[n] for n in names if n in cell]
-        shown = [thousandths(tried[best]), f"{best} ({len(tried)})", *map(thousandths, designs)]
+        shown = [thousandths(best), f"{solver} ({len(of_solvers(found, key))})", *map(thousandths, designs)]
         shown += [thousandths(cell[n]) if n in cell else "" for n in names]
-        shown += [ratio(designs[0], tried[best])]
-        shown += [ratio(min(refined, key=error), tried[best]) if refined else ""]
-        rows.append([named(network, guidance), calls, *shown])
+        shown += [ratio(row, best) for row in designs]
+        shown += [ratio(min(refined, key=error), best) if refined else ""]
+        rows.append([named(*key[:2]), key[3], *shown])
     head = "network | calls | best fixed | of | spectrum | recording | levels"
-    head += " | spectrum | recording | of spectrum | refined"
+    head += " | spectrum | recording | over best fixed |  | "
     return table(head, rows)
 
 
@@ -257,39 +204,3 @@ def headline(results: Path) -> str:
         rows.append([named(network, guidance), calls, *(thousandths(r) if r else "" for r in shown)])
     head = "network | calls | EDM (rho 7) | best untuned | tuned"
     return table(head + " | designed levels | designed solver | refined", rows)
-
-
-TABLES: dict[str, Callable[[Path], str]] = {
-    "headline": headline,
-    "saved": saved,
-    "again": again,
-    "spectrum": lambda results: spectrum(results, lambda solver: solver == "dpmpp_2m"),
-    "spectrum others": lambda results: spectrum(results, lambda solver: solver != "dpmpp_2m"),
-    "predictions": predictions,
-    "solvers": solvers,
-    **{f"rivals {name}": lambda results, name=name: rivals(results, name) for name in NETWORKS},
-    **{f"features {name}": lambda results, name=name: features(results, name) for name in NETWORKS},
-}
-
-
-def written(text: str, results: Path) -> str:
-    """The page with its tables as the results have them."""
-
-    def fill(found: re.Match[str]) -> str:
-        return f"<!-- {found[1]} -->\n\n{TABLES[found[1]](results)}\n\n<!-- end -->"
-
-    return re.sub(r"<!-- ([a-z_0-9 ]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    args = parser.parse_args()
-    for page in PAGES:
-        page.write_text(written(page.read_text(encoding="utf-8"), args.results), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,129 @@
+"""What was asked of the designs, and in how many cells it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .cells import Cell, Key, best_fixed, cells, error, least, table, tried_all
+
+Ratios = Iterator[tuple[Key, float]]
+Cells = dict[Key, Cell]
+BEYOND_REFERENCE = (
+    3.0  # cells whose tuned schedule errs less than so many times the reference's own error say little
+)
+
+
+class Target(NamedTuple):
+    """Ratios of errors, one a cell, and the limits that shares of the cells are to keep."""
+
+    text: str
+    ratios: Callable[[Cells], Ratios]
+    limits: tuple[tuple[float, float], ...]
+    """Largest ratio, and the share of the cells that is to stay below."""
+
+
+def over_schedules(name: str, prefix: str) -> Callable[[Cells], Ratios]:
+    """A design over the best schedule whose name begins so, for the same solver."""
+
+    def ratios(found: Cells) -> Ratios:
+        for key, cell in found.items():
+            best = least(cell, prefix)
+            if name in cell and error(best) > BEYOND_REFERENCE * float(best["reference_error"]):
+                yield key, error(cell[name]) / error(best)
+
+    return ratios
+
+
+def over_fixed(
+    *names: str, prefixes: tuple[str, ...] = ("heuristic: ", "tuned: ")
+) -> Callable[[Cells], Ratios]:
+    """The best of these designs over the best fixed solver, on schedules whose names begin so."""
+
+    def ratios(found: Cells) -> Ratios:
+        for key, cell in found.items():
+            mine = [error(cell[name]) for name in names if name in cell]
+            if key[2] == "dpmpp_2m" and mine and tried_all(found, key):
+                yield key, min(mine) / error(best_fixed(found, key, prefixes)[1])
+
+    return ratios
+
+
+def over_rivals(found: Cells) -> Ratios:
+    """The designed solver, refined from the spectrum's, over the best published method in its cell."""
+    for key, cell in found.items():
+        name = "designed solver, spectrum, refined"
+        if name in cell and any(other.startswith("rival: ") for other in cell):
+            yield key, error(cell[name]) / error(least(cell, "rival: "))
+
+
+REFINED_SOLVERS = ("designed solver, spectrum, refined", "designed solver, recording, refined")
+TARGETS = (
+    Target(
+        "levels from the spectrum, over untuned",
+        over_schedules("spectrum", "heuristic: "),
+        ((1.1, 0.9),),
+    ),
+    Target(
+        "levels from the recording, over tuned",
+        over_schedules("recording", "tuned: "),
+        ((1.05, 0.75), (1.25, 0.95)),
+    ),
+    Target(
+        "levels refined (2M), over tuned",
+        over_schedules("spectrum, refined", "tuned: "),
+        ((0.85, 0.6), (1.0, 0.95)),
+    ),
+    Target(
+        "solver, spectrum, over untuned fixed",
+        over_fixed("designed solver, spectrum", prefixes=("heuristic: ",)),
+        ((1.1, 0.9),),
+    ),
+    Target(
+        "solver, spectrum, over best fixed",
+        over_fixed("designed solver, spectrum"),
+        ((0.95, 1.0),),
+    ),
+    Target(
+        "solver, recording, over best fixed",
+        over_fixed("designed solver, recording"),
+        ((0.9, 0.5), (1.05, 0.9)),
+    ),
+    Target(
+        "solver, refined, over best fixed",
+        over_fixed(*REFINED_SOLVERS),
+        ((0.5, 0.5), (0.65, 0.75), (0.9, 0.95)),
+    ),
+    Target(
+        "solver, refined, over best published",
+        over_rivals,
+        ((1.0, 0.8), (1.05, 1.0)),
+    ),
+)
+
+
+def targets(results: Path) -> str:
+    """Cells that keep each limit, of those measured, by network and guidance."""
+    found = cells(results)
+    groups = list(dict.fromkeys(key[:2] for key in found))
+    rows = []
+    for target in TARGETS:
+        ratios = list(target.ratios(found))
+        for limit, share in target.limits:
+            kept = {group: [r <= limit for key, r in ratios if key[:2] == group] for group in groups}
+            whole = [one for group in kept.values() for one in group]
+            counts = [f"{sum(some)}/{len(some)}" if some else "" for some in (*kept.values(), whole)]
+            reached = bool(whole) and sum(whole) >= share * len(whole)
+            rows.append(
+                [
+                    target.text,
+                    f"{limit:g}",
+                    f"{100 * share:.0f} %",
+                    *counts,
+                    "met" if reached else "**missed**",
+                ]
+            )
+    names = [n.removeprefix("cifar16_") + (f" {g:g}" if g != 1 else "") for n, g in groups]
+    head = "error of | at most | in | " + " | ".join(names)
+    return table(head + " | all |", rows)
