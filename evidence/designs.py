@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from .rivals import SOLVERS as METHOD_SOLVERS
 
 RECORDED_STARTS = 16  # enough for networks without labels; better four for each label
 REFINED = ("spectrum", "designed solver, spectrum", "designed solver, recording")
+EQUAL_TO = "designed solver, spectrum, refined"  # whose network calls rivals may have
 
 
 class Designs:
     """Everything that knows more than a formula: called as ``designs(case, solver, steps)``.
 
-    The recording is made once for a case, on starts of its own.
+    The recording is made once for a case, on starts of its own. `spent` says for a number of steps what refining took
+    before, where it is not done here: rivals may have as many network calls.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Designs:
         starts: int = RECORDED_STARTS,
         keep: Path | None = None,
         refined: Sequence[str] = REFINED,
+        spent: Mapping[int, int] | None = None,
     ) -> None:
         self.refine_up_to, self.keep, self.refine_from = refine_up_to, keep, refined
+        self.spent = dict(spent or {})
         self.rivals = [name for name in NAMES if name in rivals or "all" in rivals]
         self.known = Known(case.denoiser, case.some, case.high, case.floor)
         self.noise = case.noise(starts, case.seed)
@@ -63,7 +67,7 @@ class Designs:
             found |= {
                 f"{n}, refined": self.refined(n, found[n], case) for n in self.refine_from if n in found
             }
-        equal = found.get("designed solver, spectrum, refined")
+        equal = found[EQUAL_TO].spent if EQUAL_TO in found else self.spent.get(steps)
         rivals = [n for n in self.rivals_of(solver) if equal or not n.endswith(EQUAL_CALLS)]
         return found | {f"rival: {n}": self.rival(n, solver, steps, equal) for n in rivals}
 
@@ -73,10 +77,10 @@ class Designs:
             n for n in self.rivals if solver in METHOD_SOLVERS.get(n.removesuffix(EQUAL_CALLS), (solver,))
         ]
 
-    def rival(self, name: str, solver: str, steps: int, equal: Tried | None) -> Tried:
+    def rival(self, name: str, solver: str, steps: int, equal: int | None) -> Tried:
         """What a published method chooses. What it measures once for a network is counted where it comes first."""
         before, plain = self.known.calls, name.removesuffix(EQUAL_CALLS)
-        limits = {"most": equal.spent} if equal is not None and name != plain else {}
+        limits = {"most": equal} if equal is not None and name != plain else {}
         found = timed(lambda: RIVALS[plain](self.known, solver, steps, **limits))
         return found._replace(spent=self.known.calls - before)
 

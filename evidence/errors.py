@@ -209,7 +209,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     from . import quick
-    from .designs import RECORDED_STARTS, REFINED, Designs
+    from .designs import EQUAL_TO, RECORDED_STARTS, REFINED, Designs
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -249,7 +249,12 @@ def main() -> None:
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)._replace(seed=args.seed)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
-        options = (args.refine, args.rivals, args.recorded, args.keep, args.refine_from)
+        spent = {
+            int(row["calls"]): int(row["spent"])
+            for row in rows
+            if row["schedule"] == EQUAL_TO and float(row["guidance"]) == guidance
+        }
+        options = (args.refine, args.rivals, args.recorded, args.keep, args.refine_from, spent)
         designs = Designs(case, *options)
         rows += measure(case, cells, designs, args.starts, args.batch, known=rows)
         write(args.out, rows)
