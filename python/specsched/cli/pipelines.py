@@ -109,7 +109,7 @@ class PipelineOptions:
     def apply(
         self, solver: SolverOptions, ends: EndOptions, context: typer.Context
     ) -> tuple[Pipeline | None, SolverOptions, EndOptions, dict[str, Any]]:
-        """Options with what the model decides, and the arguments of `design` that no option holds."""
+        """Options with what the model decides, and arguments of `design` in place of theirs: those of its grid."""
         given = {name for name in context.params if is_given(context, name)}
         found = self.read(solver.sampler if "sampler" in given else None)
         if found is None:
@@ -124,8 +124,10 @@ class PipelineOptions:
         ends = EndOptions(
             problem.sigma_max, problem.sigma_min, ends.sigma_floor if "sigma_floor" in given else floor
         )
-        extra = {} if problem.alphas_cumprod is None else {"alphas_cumprod": problem.alphas_cumprod}
-        return found, solver, ends, extra
+        if problem.alphas_cumprod is None:
+            return found, solver, ends, {}
+        grid = {"alphas_cumprod": problem.alphas_cumprod, "sigma_max": None, "sigma_floor": None}
+        return found, solver, ends, grid
 
     def warn_of(self, data: list[str], pipeline: Pipeline | None) -> None:
         """Pictures are not what latent models denoise."""

@@ -46,11 +46,9 @@ def run(
     counts = parse_steps(steps)
     model, solver, ends, grid = pipeline.apply(solver, ends, context)
     problem = solver.checked()
-    options = problem | search.checked() | grid
+    options = problem | search.checked()
     levels = {count: ends.checked(solver.process, count) for count in counts}
-    if grid:  # it has ends of its own, and no heuristic is tuned on it
-        levels = {count: each | {"sigma_max": None, "sigma_floor": None} for count, each in levels.items()}
-    families = list(FAMILIES) if tuned and not grid else []
+    families = list(FAMILIES) if tuned and not grid else []  # none is tuned on a grid
     pipeline.warn_of([data], model)
     spectrum = read_for(data, reading, solver)
 
@@ -59,7 +57,7 @@ def run(
     for count in counts:
         allowance = {"denoiser_error": options["denoiser_error"]}
         members = tune(spectrum, count, families, levels[count], problem | allowance)
-        found = best_design([spectrum], count, members, **options, **levels[count])
+        found = best_design([spectrum], count, members, **options, **(levels[count] | grid))
         losses = {DESIGNED: found.loss, **found.baselines}
         losses |= {f"{name}, tuned": member.loss for name, member in members.items()}
         for name, value in losses.items():

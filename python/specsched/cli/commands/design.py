@@ -49,15 +49,15 @@ def run(
     outputs.check_picture("--plot", plot)
     model, solver, ends, grid = pipeline.apply(solver, ends, context)
     options: dict[str, Any] = {**solver.checked(), **search.checked(), "combine": combine}
-    options |= variant.checked(options["sampler"]) | grid
+    options |= variant.checked(options["sampler"])
     levels = ends.checked(solver.process, steps)
     if "alphas_cumprod" in options:  # the grid has ends of its own
-        levels |= {"sigma_max": None, "sigma_floor": None} if grid else {"sigma_max": ends.sigma_max}
+        levels |= {"sigma_max": ends.sigma_max}
     if combine not in ("mean", "worst"):
         raise ValueError(f"--combine must be mean or worst, got {combine!r}")
     if variant.design_eta and (init is not None or search.method != "newton"):
         raise ValueError("--design-eta goes without --init and --method")
-    options |= levels | {"init": None if init is None else read_schedule(init)}
+    options |= levels | grid | {"init": None if init is None else read_schedule(init)}
     reading.checked()
     pipeline.warn_of(data, model)
     spectra = [read_for(source, reading, solver) for source in data]
