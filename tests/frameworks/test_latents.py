@@ -52,6 +52,23 @@ def test_files_of_tensors(tmp_path: Path, ending: str, dtype: str) -> None:
     assert load_spectrum(path, estimator="stationary", channel_axis=2) != expected(stored)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pt_files_are_mapped(tmp_path: Path, zipped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers first, then numbers: what is mapped is read once. Before torch 1.6 files could not be mapped."""
+    path = tmp_path / "latents.pt"
+    torch.save(LATENTS, path, _use_new_zipfile_serialization=zipped)
+    whole, load = [], torch.load
+
+    def watched(*arguments: Any, mmap: bool = False, **options: Any) -> Any:
+        found = load(*arguments, mmap=mmap, **options)
+        whole.extend([] if mmap else [path])
+        return found
+
+    monkeypatch.setattr(torch, "load", watched)
+    assert load_spectrum(path) == expected()
+    assert len(whole) == (0 if zipped else 2)
+
+
 def test_folders_of_tensors(tmp_path: Path) -> None:
     for k, latent in enumerate(LATENTS):
         safetensors.save_file({"x": latent.contiguous()}, tmp_path / f"{k:03}.safetensors")

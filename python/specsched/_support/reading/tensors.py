@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,16 @@ import numpy as np
 from .. import checks
 from .arrays import Complaints
 
-Tensors = dict[str, np.ndarray[Any, Any]]
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor of a file: what its header tells, and its numbers when they are asked for."""
+
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray[Any, Any]]
+
+
+Tensors = dict[str, Stored]
 
 MOST_HEADER_BYTES = 100_000_000
 """The format's own limit (github.com/huggingface/safetensors, README)."""
@@ -30,8 +42,10 @@ _TYPES = {
 }
 
 
-def read_tensors(path: str | os.PathLike[str]) -> Tensors:
-    """The tensors of a .safetensors file (mapped, not read) or a .pt or .pth file, by name; "" for a single one.
+def open_tensors(path: str | os.PathLike[str]) -> Tensors:
+    """The tensors of a .safetensors, .pt or .pth file by name, mapped and not read; "" for a single one.
+
+    Only .pt files of torch before 1.6 are read whole.
 
     Raises
     ------
@@ -48,8 +62,14 @@ def read_tensors(path: str | os.PathLike[str]) -> Tensors:
         import torch
     except ImportError:
         raise ImportError("reading .pt files needs PyTorch: pip install torch") from None
+    load = partial(torch.load, shown, map_location="cpu", weights_only=True)
     with Complaints(shown, "tensors", OSError):
-        return _named(torch.load(shown, map_location="cpu", weights_only=True))
+        try:
+            return _named(load(mmap=True))
+        except RuntimeError as error:
+            if "mmap" not in str(error):
+                raise
+            return _named(load())  # the format before 1.6
 
 
 def _safetensors(path: str) -> Tensors:
@@ -67,7 +87,7 @@ def _safetensors(path: str) -> Tensors:
     return found
 
 
-def _mapped(path: str, entry: Any, begin: int, size: int) -> np.ndarray[Any, Any]:
+def _mapped(path: str, entry: Any, begin: int, size: int) -> Stored:
     kind = checks.lookup("dtype", entry["dtype"], _TYPES)
     shape = tuple(checks.integer("shape", side, minimum=0) for side in entry["shape"])
     first, last = (
@@ -75,10 +95,14 @@ def _mapped(path: str, entry: Any, begin: int, size: int) -> np.ndarray[Any, Any
     )
     if last - first != math.prod(shape) * np.dtype(kind).itemsize or begin + last > size:
         raise ValueError(f"a tensor of shape {shape} does not fit into bytes {first} to {last}")
-    if last == first:
-        return np.zeros(shape, dtype=kind)
-    array: np.ndarray[Any, Any] = np.memmap(path, dtype=kind, mode="r", offset=begin + first, shape=shape)
-    return _widened(array) if entry["dtype"] == "BF16" else array
+
+    def read() -> np.ndarray[Any, Any]:
+        if last == first:
+            return np.zeros(shape, dtype=kind)
+        array: np.ndarray[Any, Any] = np.memmap(path, dtype=kind, mode="r", offset=begin + first, shape=shape)
+        return _widened(array) if entry["dtype"] == "BF16" else array
+
+    return Stored(shape, read)
 
 
 def _widened(halves: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -93,7 +117,7 @@ def _named(content: Any) -> Tensors:
     if not isinstance(content, dict):
         raise ValueError(f"it holds {type(content).__name__}, not tensors")
     kept = {str(name): value for name, value in content.items() if hasattr(value, "detach")}
-    return {name: _array(value) for name, value in kept.items()}
+    return {name: Stored(tuple(value.shape), partial(_array, value)) for name, value in kept.items()}
 
 
 def _array(tensor: Any) -> np.ndarray[Any, Any]:

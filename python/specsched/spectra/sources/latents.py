@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._support import checks
-from ..._support.reading.tensors import read_tensors
+from ..._support.reading.tensors import Stored, open_tensors
 from ..batches import Batches, Block, blocks, pick
 from . import images
 from .folders import files_below, headers
@@ -63,22 +63,22 @@ def latent_batches(files: Sequence[Path], *, limit: int | None = None, skip_bad:
     def read() -> Iterator[Block]:
         for path, wanted in zip(files, chosen, strict=True):
             if len(wanted):
-                yield np.asarray(_tensor(path, single)[wanted], dtype=np.float32)
+                yield np.asarray(_tensor(path, single).read()[wanted], dtype=np.float32)
 
     return Batches(sum(map(len, chosen)), shapes[0][1:], read)
 
 
-def _tensor(path: Path, single: bool) -> np.ndarray[Any, Any]:
+def _tensor(path: Path, single: bool) -> Stored:
     """The latents of a file, samples along the first axis."""
-    tensors = read_tensors(path)
+    tensors = open_tensors(path)
     name = next((name for name in _NAMES if name in tensors), next(iter(tensors), None))
     if name is None or (len(tensors) > 1 and name not in _NAMES):
         held = ", ".join(tensors) or "none"
         raise ValueError(f"{str(path)!r} must hold one tensor, or one called latents; it holds {held}")
-    array = tensors[name]
-    if array.ndim < (2 if single else 1):
-        raise ValueError(f"{str(path)!r} holds a tensor of shape {array.shape}, which is no batch of latents")
-    return array if single or array.ndim > 3 else array[None]
+    found = tensors[name]
+    if len(found.shape) < (2 if single else 1):
+        raise ValueError(f"{str(path)!r} holds a tensor of shape {found.shape}, which is no batch of latents")
+    return found if single or len(found.shape) > 3 else Stored((1, *found.shape), lambda: found.read()[None])
 
 
 def channel_axis_of(shape: Sequence[int]) -> int | None:
