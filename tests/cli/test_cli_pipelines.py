@@ -12,7 +12,7 @@ from cli_runner import bad, good, run, write_images
 
 import specsched as ss
 from specsched.models.configured.published import MODELS, published
-from specsched.schedules.export import REFUSED, TARGETS
+from specsched.schedules.export import IN_PYTHON, REFUSED, TARGETS
 
 CONFIG = {
     "_class_name": "DPMSolverMultistepScheduler",
@@ -172,7 +172,7 @@ def web_ui(script: str) -> tuple[list[Any], Any]:
     return entries, lambda steps: entries[0].function(steps, 0.03, 14.6, "cpu")
 
 
-@pytest.mark.parametrize("target", sorted(set(TARGETS) - {"diffusers", "timesteps", "deepinv"}))
+@pytest.mark.parametrize("target", sorted(set(TARGETS) - {"diffusers", "timesteps", "deepinv", *IN_PYTHON}))
 def test_every_target(saved: Path, target: str) -> None:
     pytest.importorskip("torch")
     name = target.replace("_", "-")
@@ -184,6 +184,8 @@ def test_mistakes_of_export(saved: Path) -> None:
     assert "did you mean 'comfyui'" in bad("export", saved, "--to", "comfyuo")
     for name, reason in REFUSED.items():
         assert reason.partition(";")[0] in bad("export", saved, "--to", name)
+    for name, line in IN_PYTHON.items():
+        assert line in bad("export", saved, "--to", name)
     assert "--to diffusers needs the scheduler" in bad("export", saved, "--to", "diffusers")
     assert "--to timesteps needs the training grid" in bad("export", saved, "--to", "timesteps")
     assert "no grid of training timesteps" in bad("export", saved, "--to", "timesteps", "--model", "flux")

@@ -11,7 +11,7 @@ import typer
 from ..._support import checks
 from ..._support.files import write_whole
 from ...models.configured.problems import DESIGNED
-from ...schedules.export import REFUSED, TARGETS
+from ...schedules.export import IN_PYTHON, REFUSED, TARGETS
 from ...schedules.schedule import Schedule
 from ...schedules.training_grid import TrainingGrid
 from ..console import print_json, say
@@ -20,7 +20,7 @@ from ..options import read_numbers
 from ..pipelines import Pipeline, PipelineOptions, plain
 from ..work import read_schedule
 
-NAMES = [name.replace("_", "-") for name in TARGETS]
+NAMES = [name.replace("_", "-") for name in TARGETS if name not in IN_PYTHON]
 
 
 def run(
@@ -48,6 +48,8 @@ def run(
     target = to.lower().replace("-", "_")
     if target in REFUSED:
         raise ValueError(f"--to {to}: {REFUSED[target]}")
+    if target in IN_PYTHON:
+        raise ValueError(f"--to {to}: it takes an object, which Python makes: {IN_PYTHON[target]}")
     checks.lookup("target", target, TARGETS)
     levels = read_schedule(schedule)
     given = {"flow": flow or None, "name": name, "sigma_min": sigma_min, "sigma_max": sigma_max}

@@ -121,13 +121,14 @@ MODELS: dict[str, Published] = {
     "dit": Published(
         "DiT-XL/2",
         {"_class_name": "DDIMScheduler", **_LINEAR},
-        _hub("facebook/DiT-XL-2-256"),
+        "huggingface/diffusers, scripts/convert_dit_to_diffusers.py (betas) and pipelines/dit/pipeline_dit.py (class); "
+        "its autoencoder is Stable Diffusion's",
         scale=0.18215,
     ),
     "ddpm-cifar": Published(
         "DDPM, CIFAR-10",
         {"_class_name": "DDPMScheduler", **_LINEAR},
-        "arXiv 2006.11239; huggingface.co/google/ddpm-cifar10-32, scheduler_config.json",
+        "huggingface.co/google/ddpm-cifar10-32, scheduler_config.json; arXiv 2006.11239",
     ),
     "edm-cifar": Published("EDM, CIFAR-10", _EDM, _EDM_SOURCE, heun=True),
     "edm-imagenet64": Published("EDM, ImageNet-64", _EDM, _EDM_SOURCE, heun=True),

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import training_grid
-from . import a1111, comfyui, diffusers, k_diffusion, libraries, sdcpp
+from . import a1111, comfyui, diffusers, k_diffusion, libraries, programs, sdcpp
 
-__all__ = ["REFUSED", "TARGETS", "a1111", "comfyui", "diffusers", "k_diffusion", "libraries", "sdcpp"]
+__all__ = [
+    *("IN_PYTHON", "REFUSED", "TARGETS"),
+    *("a1111", "comfyui", "diffusers", "k_diffusion", "libraries", "programs", "sdcpp"),
+]
 
 TARGETS: dict[str, Callable[..., Any]] = {
     "diffusers": diffusers.keyword_arguments,
@@ -25,8 +28,16 @@ TARGETS: dict[str, Callable[..., Any]] = {
     "flow_matching": libraries.flow_matching,
     "azula": libraries.azula,
     "deepinv": libraries.deepinv,
+    "sgm": programs.sgm,
+    "dpm_solver": programs.dpm_solver,
 }
 """Every framework by name: what `Schedule.to` looks up."""
+
+IN_PYTHON: dict[str, str] = {
+    "sgm": "sampler.discretization = specsched.Schedule.load(FILE).to('sgm')",
+    "dpm_solver": "specsched.Schedule.load(FILE).to('dpm_solver', noise_schedule=that_of_the_solver)",
+}
+"""Targets that are objects, not text, and the line that makes them."""
 
 REFUSED: dict[str, str] = {
     "edm": "NVlabs/edm has no argument for levels (generate.py); run the network with specsched.sample and "
