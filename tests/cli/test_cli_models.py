@@ -10,6 +10,7 @@ import pytest
 from cli_runner import bad, good
 
 import specsched as ss
+from specsched.models.configured.published import published
 
 MODEL = """
 import numpy as np
@@ -87,3 +88,19 @@ def test_mistakes(model: str, tmp_path: Path) -> None:
     assert "has no function 'other'" in bad("record", model.replace(":model", ":other"), *ENDS, *out)
     assert "must return (denoiser, noise)" in bad("record", model.replace(":model", ":wrong"), *ENDS, *out)
     assert "needs --steps" in bad("trial", model, "edm", *ENDS)
+
+
+def test_a_published_model_decides_how_a_network_is_run(model: str, tmp_path: Path) -> None:
+    """As its options would, written out."""
+    heuristic = ("trial", model, "edm", "--steps", 6, "--json")
+    asked = good(*heuristic, "--model", "pixart")
+    _, _, problem = published("pixart")
+    ends = ("--sigma-max", problem.sigma_max, "--sigma-floor", problem.sigma_floor, "--process", "vp")
+    assert json.loads(asked) == json.loads(good(*heuristic, *ends, "--sampler", "dpmpp_2m"))
+    assert asked != good(*heuristic, "--model", "pixart", "--sampler", "ddim")
+    out = ("--out", tmp_path / "a.json")
+    refined = good("refine", model, "edm", "--steps", 4, "--starts", 24, *out, "--json", "--model", "sd3")
+    assert json.loads(refined)["sigmas"][0] == pytest.approx(published("sd3")[2].sigma_max)
+    assert "--process is decided by --model" in bad(*heuristic, "--model", "pixart", "--process", "ve")
+    assert "--sigma-max is decided by --model" in bad("refine", model, "edm", *ENDS, *out, "--model", "sd3")
+    assert "did you mean 'pixart'" in bad(*heuristic, "--model", "pixar")

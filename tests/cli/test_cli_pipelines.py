@@ -89,6 +89,24 @@ def test_comparisons_for_a_model(data: Path, name: str, solver: str) -> None:
     assert table["losses"]["designed"]["3"] > table["losses"]["designed"]["5"]
 
 
+def test_evaluations_for_a_model(data: Path, saved: Path, tmp_path: Path) -> None:
+    """A heuristic by name lies between the model's ends; a file has levels of its own, and runs in its solver."""
+    found = json.loads(good("evaluate", data, "edm", "--steps", 6, "--model", "pixart", "--json"))
+    _, _, problem = published("pixart")
+    assert found["sampler"]["name"] == problem.sampler.name == "dpmpp_2m"
+    sigmas = found["schedule"]["sigmas"]
+    assert (sigmas[0], sigmas[-2]) == pytest.approx((problem.sigma_max, problem.sigma_floor), rel=1e-9)
+    design = tmp_path / "design.json"
+    good("design", data, "--steps", 4, "--model", "sdxl", "--no-tuned", "--out", design)
+    result = run("evaluate", data, design, "--model", "pixart", "--json")
+    assert json.loads(result.stdout)["sampler"]["name"] == "dpmpp_2m"
+    assert "was made for ddim, not dpmpp_2m" in result.stderr
+    assert json.loads(good("evaluate", data, saved, "--model", "edm-cifar", "--json"))["process"] == "ve"
+    assert "--process is decided by the model" in bad(
+        "evaluate", data, saved, "--model", "sdxl", "--process", "vp"
+    )
+
+
 def test_pictures_are_no_latents(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "photos", [16, 16, 16])
     result = run("design", folder, "--steps", 3, "--model", "sdxl", "--no-tuned")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import typer
-
 from ..samplers import Sampler, from_saved
 from ..schedules.schedule import Schedule
-from .options import EndOptions, SolverOptions, is_given, parse_sampler
+from .options import EndOptions, SolverOptions, parse_sampler
 
 _SETTINGS = ("process", "loss", "target", "start")
 """Options of `SolverOptions` that a schedule remembers by the same name."""
@@ -26,13 +24,12 @@ class Recalled:
 
 
 def recall(
-    levels: Schedule, shown: str, solver: SolverOptions, ends: EndOptions, context: typer.Context
+    levels: Schedule, shown: str, solver: SolverOptions, ends: EndOptions, given: set[str]
 ) -> Recalled:
-    """The options with those of the schedule where the command line gave none; notes on both."""
+    """The options with those of the schedule where the command line (`given`) gave none; notes on both."""
     facts = levels.made_for
     if not facts:
         return Recalled(solver, ends, {})
-    given = {name for name in context.params if is_given(context, name)}
     used: dict[str, Any] = {}
     differs: list[str] = []
     known = {field.name for field in fields(solver)}

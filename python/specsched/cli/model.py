@@ -48,7 +48,7 @@ class ModelOptions:
     batch_size: Annotated[int, _option("Starts in one network call.")] = 16
 
     def load(self, text: str) -> tuple[Any, Any]:
-        """Denoiser and starts of MODEL."""
+        """Denoiser and starts of NETWORK."""
         if self.process is not None:
             codes.process_code(self.process)
         count = checks.integer("--starts", self.starts, minimum=1)
@@ -101,7 +101,7 @@ def read_recording(path: Path | None) -> Recording | None:
 def _function(text: str) -> Any:
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
-        raise ValueError(f"MODEL must be 'module:function' or 'file.py:function', got {text!r}")
+        raise ValueError(f"NETWORK must be 'module:function' or 'file.py:function', got {text!r}")
     if place.endswith(".py"):
         path = Path(place)
         if not path.is_file():

@@ -272,6 +272,11 @@ def is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def given_names(context: typer.Context) -> set[str]:
+    """The options that stand on the command line."""
+    return {name for name in context.params if is_given(context, name)}
+
+
 def parse_sampler(text: str | Sampler) -> Sampler:
     """``name`` or ``name:option=value,option=value`` as a sampler; one that is there already stays."""
     if isinstance(text, Sampler):

@@ -12,12 +12,14 @@ import typer
 from ..models.configured.choices import problem_with
 from ..models.configured.problems import DESIGNED, PipelineProblem, problem_of
 from ..models.configured.published import MODELS, Published, published
+from ..samplers import Sampler
 from ..schedules.export.configuration import Configuration
 from ..schedules.export.diffusers import keyword_arguments
 from ..schedules.schedule import Schedule
 from ..spectra.sources import folders, images
 from .console import note, say
-from .options import EndOptions, SolverOptions, is_given, parse_sampler
+from .model import ModelOptions
+from .options import EndOptions, SolverOptions, given_names, parse_sampler
 
 _DECIDED = ("process", "sigma_max", "sigma_min", "alphas_cumprod")
 
@@ -110,7 +112,7 @@ class PipelineOptions:
         self, solver: SolverOptions, ends: EndOptions, context: typer.Context
     ) -> tuple[Pipeline | None, SolverOptions, EndOptions, dict[str, Any]]:
         """Options with what the model decides, and arguments of `design` in place of theirs: those of its grid."""
-        given = {name for name in context.params if is_given(context, name)}
+        given = given_names(context)
         found = self.read(solver.sampler if "sampler" in given else None)
         if found is None:
             return None, solver, ends, {}
@@ -128,6 +130,19 @@ class PipelineOptions:
             return found, solver, ends, {}
         grid = {"alphas_cumprod": problem.alphas_cumprod, "sigma_max": None, "sigma_floor": None}
         return found, solver, ends, grid
+
+    def apply_to_run(self, options: ModelOptions, sampler: str | None) -> tuple[ModelOptions, Sampler | None]:
+        """How a network is run, with what the model decides, and the solver that it or the user asks for."""
+        found = self.read(sampler)
+        if found is None:
+            return options, None if sampler is None else parse_sampler(sampler)
+        for name in ("process", "sigma_max"):
+            if getattr(options, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} is decided by --model; leave it out")
+        problem = found.problem
+        floor = problem.sigma_floor if options.sigma_floor is None else options.sigma_floor
+        own = replace(options, process=problem.process, sigma_max=problem.sigma_max, sigma_floor=floor)
+        return own, problem.sampler
 
     def warn_of(self, data: list[str], pipeline: Pipeline | None) -> None:
         """Pictures are not what latent models denoise."""

@@ -18,7 +18,8 @@ from .. import report
 from ..console import note, print_json, say
 from ..files import Outputs
 from ..memory import recall
-from ..options import DataOptions, EndOptions, SolverOptions
+from ..options import DataOptions, EndOptions, SolverOptions, given_names
+from ..pipelines import PipelineOptions
 from ..work import DATA_HELP, read_for, read_schedule
 
 
@@ -32,6 +33,7 @@ def run(
             help="Saved schedule (.json, .npy, .txt), or a heuristic by name, with --steps.",
         ),
     ],
+    pipeline: PipelineOptions,
     reading: DataOptions,
     solver: SolverOptions,
     ends: EndOptions,
@@ -53,11 +55,15 @@ def run(
     outputs.check_picture("--trace", trace)
     error = checks.real("--denoiser-error", denoiser_error, minimum=0.0)
     solver.checked()
-    levels = _schedule(schedule, steps, ends, solver.process)
-    recalled = recall(levels, schedule, solver, ends, context)
+    given, asked = given_names(context), ends
+    model, solver, ends, _ = pipeline.apply(solver, ends, context)
+    levels = _schedule(schedule, steps, ends, asked, solver.process)
+    decided = set() if model is None else {"sampler", "process", "sigma_floor"}
+    recalled = recall(levels, schedule, solver, ends, given | decided)
     solver, ends = recalled.solver, recalled.ends
     options = solver.checked() | {"denoiser_error": error} | recalled.overrides
     options["sampler"].check(levels)
+    pipeline.warn_of([data], model)
     spectrum = read_for(data, reading, solver)
     for line in recalled.notes:
         note(line)
@@ -97,7 +103,8 @@ def run(
         say(f"saved {path}")
 
 
-def _schedule(text: str, steps: int | None, ends: EndOptions, process: str) -> Schedule:
+def _schedule(text: str, steps: int | None, ends: EndOptions, asked: EndOptions, process: str) -> Schedule:
+    """A heuristic between `ends`, or a file, which has its own and can be asked for no others."""
     path = Path(text)
     if text in baselines.TABLE and not path.exists():
         if steps is None:
@@ -106,7 +113,7 @@ def _schedule(text: str, steps: int | None, ends: EndOptions, process: str) -> S
     if not path.exists():
         known = ", ".join(sorted(baselines.TABLE))
         raise FileNotFoundError(f"SCHEDULE is neither a file nor a known heuristic: {text!r}; known: {known}")
-    if steps is not None or ends.sigma_max is not None or ends.sigma_min:
+    if steps is not None or asked.sigma_max is not None or asked.sigma_min:
         raise ValueError(
             f"--steps, --sigma-max and --sigma-min are those of the file {text!r}; leave them out"
         )

@@ -14,7 +14,7 @@ from ..model import MODEL_HELP, ModelOptions
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=MODEL_HELP)],
     options: ModelOptions,
     out: Annotated[Path, typer.Option(help="Where to save the recording (.npz).")],
     no_slopes: Annotated[
@@ -22,10 +22,10 @@ def run(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Record MODEL once, so that any deterministic sampler's schedules can be judged without it."""
+    """Record NETWORK once, so that any deterministic sampler's schedules can be judged without it."""
     outputs = Outputs()
     outputs.check("--out", out, (".npz",))
-    denoiser, noise = options.load(model)
+    denoiser, noise = options.load(network)
     high, low = options.ends(denoiser)
     with progress_bar() as progress:
         found = record(

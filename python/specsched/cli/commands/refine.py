@@ -11,26 +11,27 @@ from ...models.refining.refine import refine
 from ..console import print_json, progress_bar, say
 from ..files import Outputs
 from ..model import MODEL_HELP, SAMPLER_HELP, ModelOptions
-from ..options import parse_sampler
+from ..pipelines import PipelineOptions
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=MODEL_HELP)],
     schedule: Annotated[
         str, typer.Argument(metavar="SCHEDULE", help="Saved schedule, or a heuristic by name, with --steps.")
     ],
     options: ModelOptions,
+    pipeline: PipelineOptions,
     out: Annotated[Path, typer.Option(help="Where to save the refined schedule (.json).")],
     sampler: Annotated[str | None, typer.Option(help=SAMPLER_HELP)] = None,
     steps: Annotated[int | None, typer.Option(help="Number of steps of a heuristic given by name.")] = None,
     max_calls: Annotated[int | None, typer.Option(help="Budget in network calls of one sample.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Refine SCHEDULE on MODEL. Ctrl-C keeps the best so far; ask for 24 starts."""
+    """Refine SCHEDULE on NETWORK. Ctrl-C keeps the best so far; ask for 24 starts."""
     outputs = Outputs([schedule])
     outputs.check("--out", out, (".json",))
-    solver = None if sampler is None else parse_sampler(sampler)
-    denoiser, noise = options.load(model)
+    options, solver = pipeline.apply_to_run(options, sampler)
+    denoiser, noise = options.load(network)
     levels = options.schedule(schedule, steps, denoiser, solver)
     with progress_bar() as progress:
         found = refine(

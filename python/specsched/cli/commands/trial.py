@@ -10,25 +10,26 @@ import typer
 from ...models.trial import trial
 from ..console import print_json, print_table, progress_bar, say
 from ..model import MODEL_HELP, SAMPLER_HELP, ModelOptions, read_recording
-from ..options import parse_sampler
+from ..pipelines import PipelineOptions
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=MODEL_HELP)],
     schedules: Annotated[
         list[str],
         typer.Argument(metavar="SCHEDULE...", help="Saved schedules, or heuristics by name, with --steps."),
     ],
     options: ModelOptions,
+    pipeline: PipelineOptions,
     sampler: Annotated[str | None, typer.Option(help=SAMPLER_HELP)] = None,
     steps: Annotated[int | None, typer.Option(help="Number of steps of heuristics given by name.")] = None,
     recording: Annotated[Path | None, typer.Option(help="Saved recording: its predictions beside.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Run every SCHEDULE on MODEL: its error against the model's own converged solution."""
-    solver = None if sampler is None else parse_sampler(sampler)
+    """Run every SCHEDULE on NETWORK: its error against the model's own converged solution."""
+    options, solver = pipeline.apply_to_run(options, sampler)
     predictions = read_recording(recording)
-    denoiser, noise = options.load(model)
+    denoiser, noise = options.load(network)
     tried = {text: options.schedule(text, steps, denoiser, solver) for text in schedules}
     with progress_bar() as progress:
         found = trial(
