@@ -8,11 +8,13 @@
 
 #include "core/ends.hpp"
 #include "core/kernels/dispatch.hpp"
+#include "core/scratch.hpp"
 
 namespace specsched {
 namespace {
 
 using Eigen::ArrayXd;
+using Eigen::ArrayXXd;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
@@ -187,44 +189,32 @@ void PairwiseObjective::curve(const VectorXd& u) {
 // Fills what is made of the derivatives of theta, given the slopes of the loss by it.
 void PairwiseObjective::differentiate(const VectorXd& sigma, const VectorXd& slope) {
     const Index n = sigma.size() - 2, nodes = problem_.nodes.size;
-    // Zero eigenvalues do not depend on the interior levels: park them at 1 with a slope of 0.
-    const Eigen::Map<const ArrayXd> eigenvalues(problem_.nodes.eigenvalues, nodes);
-    const ArrayXd lambda = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
     jacobian_.resize(padded(nodes), n);
-    jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
     diagonal_.setZero(n);
     off_diagonal_.setZero(n > 0 ? n - 1 : 0);
     stiffness_.setZero(n > problem_.settings.many_levels ? n + 1 : 0);
-    if (problem_.sampler.kernel == DenseSampler::ddim)
-        differentiate_ddim(sigma, slope.array(), lambda);
-    else
-        differentiate_ddpm(sigma, slope, lambda);
+    // Zero eigenvalues do not depend on the interior levels: park them, like the rows of padding, at 1 with a slope of 0.
+    const Eigen::Map<const ArrayXd> eigenvalues(problem_.nodes.eigenvalues, nodes);
+    ArrayXd lambda = ArrayXd::Ones(padded(nodes));
+    lambda.head(nodes) = (eigenvalues < smallest_eigenvalue).select(1.0, eigenvalues);
+    if (problem_.sampler.kernel == DenseSampler::ddim) {
+        differentiate_ddim(sigma, slope, lambda);
+    } else {
+        jacobian_.bottomRows(jacobian_.rows() - nodes).setZero();
+        differentiate_ddpm(sigma, slope, lambda.head(nodes));
+    }
 }
 
 // theta = log P, the pair's term is log(lambda + r r') - log(lambda + r^2); a and b as in docs/design.md.
-void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const ArrayXd& slope, const ArrayXd& lambda) {
-    const Index n = sigma.size() - 2, nodes = lambda.size();
-    const ArrayXd root = bend_.array().abs().sqrt(), steepness = slope.abs();
-    const bool one_sign = slope.maxCoeff() <= 0.0 || slope.minCoeff() >= 0.0;
-    ArrayXd a(nodes), b(nodes), above(nodes);
-    double bent_above = 0.0;
-    for (Index k = 0; k <= n; ++k) {  // pair of levels k and k + 1; interior level j has index j - 1 in u
-        const double r = sigma[k], product = r * sigma[k + 1], square = r * r;
-        a = product / (lambda + product);
-        const double bent = (slope * (a * (1.0 - a))).sum();
-        if (k > 0) {
-            b = square / (lambda + square);
-            jacobian_.col(k - 1).head(nodes).array() = root * (above + a - 2.0 * b);
-            diagonal_[k - 1] = bent_above + bent - 4.0 * (slope * (b * (1.0 - b))).sum();
-        }
-        if (k > 0 && k < n) off_diagonal_[k - 1] = bent;
-        if (stiffness_.size())
-            stiffness_[k] = k == n     ? (steepness * (a * (1.0 - a) - 4.0 * b * (1.0 - b)).abs()).sum()
-                            : one_sign ? std::abs(bent)
-                                       : (steepness * (a * (1.0 - a))).sum();
-        above.swap(a);
-        bent_above = bent;
-    }
+void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
+    const Index n = sigma.size() - 2, rows = lambda.size(), nodes = slope.size();
+    ArrayXXd columns = ArrayXXd::Zero(rows, 2);  // slope and root, padded
+    columns.col(0).head(nodes) = slope.array();
+    columns.col(1).head(nodes) = bend_.array().abs().sqrt();
+    double* const stiffness = stiffness_.size() ? stiffness_.data() : nullptr;
+    kernels().ddim_pairs({lambda.data(), columns.data(), columns.data() + rows, rows, sigma.data(), n,
+                          thread_scratch(product_padding * pair_rows(n)), jacobian_.data(), diagonal_.data(), off_diagonal_.data(),
+                          stiffness});
 }
 
 void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {
@@ -302,20 +292,19 @@ PairwiseObjective::Tridiagonal PairwiseObjective::by_group(const Groups& groups,
 
 // Only the lower triangle of the Hessian is used.
 bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& t, VectorXd& z) {
-    const Index count = rows.cols(), size = padded(count), nodes = bend_.size();
-    columns_.setZero(size, nodes);
-    columns_.topRows(count) = rows.topRows(nodes).transpose();
-    product_.setZero(size, size);
-    product_.diagonal().head(count) = t.diagonal;
-    if (count > 1) product_.diagonal(-1).head(count - 1) = t.off_diagonal;
-    const double* bent = columns_.data();
+    const Index count = rows.cols(), nodes = bend_.size();
+    product_.setZero(count, count);
+    product_.diagonal() = t.diagonal;
+    if (count > 1) product_.diagonal(-1) = t.off_diagonal;
+    const double* bent = rows.data();
     if (bend_.minCoeff() < 0.0) {
-        bent_ = columns_ * bend_.cwiseSign().asDiagonal();
+        bent_ = rows;
+        for (Index i = 0; i < nodes; ++i)
+            if (bend_[i] < 0.0) bent_.row(i) = -bent_.row(i);
         bent = bent_.data();
     }
-    kernels().outer_products(columns_.data(), bent, size, nodes, product_.data());
-    Eigen::Ref<MatrixXd> hessian = product_.topLeftCorner(count, count);
-    const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(hessian);
+    kernels().gram(rows.data(), bent, rows.rows(), count, product_.data());
+    const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(product_);
     if (factor.info() != Eigen::Success) return false;
     z = -reduced;
     factor.solveInPlace(z);

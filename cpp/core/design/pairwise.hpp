@@ -25,7 +25,7 @@ class PairwiseObjective : public Objective {
         Eigen::VectorXd diagonal, off_diagonal;
     };
     void differentiate(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope);
-    void differentiate_ddim(const Eigen::VectorXd& sigma, const Eigen::ArrayXd& slope, const Eigen::ArrayXd& lambda);
+    void differentiate_ddim(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope, const Eigen::ArrayXd& lambda);
     void differentiate_ddpm(const Eigen::VectorXd& sigma, const Eigen::VectorXd& slope, const Eigen::ArrayXd& lambda);
     Tridiagonal damped_tridiagonal(double damping) const;
     const Eigen::MatrixXd& by_group(const Groups& groups);

@@ -99,12 +99,36 @@ using WeightKernel = void (*)(const PanelWeights&);
 using OuterProducts = void (*)(const double* a, const double* b, std::ptrdiff_t size, std::ptrdiff_t count, double* c);
 constexpr std::ptrdiff_t product_padding = 8;
 
+// C += A^T B, the lower triangle; A and B have `count` columns of `rows` entries (a multiple of product_padding), C is
+// count x count, all by columns.
+using Gram = void (*)(const double* a, const double* b, std::ptrdiff_t rows, std::ptrdiff_t count, double* c);
+
+// DDIM's output depends on the levels through theta = log P, a sum of one term for each pair of neighbours. All
+// eigenvalues at once: derivatives of theta by the interior log-levels, and sums over eigenvalues of those of the loss.
+struct PairDerivatives {
+    const double* eigenvalues;  // [rows], a multiple of product_padding
+    const double* slope;  // [rows] of the loss by theta
+    const double* root;  // [rows] of the absolute second derivative of the loss by theta: scales the jacobian
+    std::ptrdiff_t rows;
+    const double* sigma;  // [levels + 2]
+    std::ptrdiff_t levels;  // interior ones
+    double* scratch;  // [lane_count * pair_rows(levels)]
+    double* jacobian;  // [rows x levels] by columns
+    double* diagonal;  // [levels]
+    double* off_diagonal;  // [levels - 1]
+    double* stiffness;  // [levels + 1] of each pair, whatever the signs cancel; or null
+};
+using PairKernel = void (*)(const PairDerivatives&);
+constexpr std::ptrdiff_t pair_rows(std::ptrdiff_t levels) { return 3 * (levels + 1); }
+
 struct KernelTable {
     const char* name;
     std::ptrdiff_t (*scratch_size)(std::ptrdiff_t steps);
     Kernel ddim, ddpm;
     Kernel ddim_limit, ddpm_limit;  // against the many-step limit, w2
     OuterProducts outer_products;
+    Gram gram;
+    PairKernel ddim_pairs;
     PanelKernel panel_terms;
     WeightKernel panel_weights;
 };

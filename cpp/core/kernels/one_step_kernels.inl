@@ -3,6 +3,7 @@
 #include "core/kernels/ddim.inl"
 #include "core/kernels/ddpm.inl"
 #include "core/kernels/limit.inl"
+#include "core/kernels/pairs.inl"
 #include "core/kernels/panel_terms.inl"
 #include "core/kernels/products.inl"
 
@@ -33,6 +34,8 @@ KernelTable kernel_table(const char* name) {
             only_w2<DdimLimitChunk>,
             only_w2<DdpmLimitChunk>,
             outer_products,
+            gram,
+            ddim_pairs,
             panel_terms,
             panel_weights};
 }
