@@ -10,7 +10,7 @@ using Eigen::ArrayXd;
 using Eigen::ArrayXXd;
 using Eigen::Index;
 
-constexpr Index grid_points = 128;
+constexpr Index grid_points = 64;
 constexpr int most_iterations = 12;
 constexpr double settled = 5e-3;  // share of the levels that an iteration still moves
 

@@ -181,6 +181,7 @@ void PairwiseObjective::curve(const VectorXd& u) {
              p.settings.threads);
     const Response response = respond(p, gain, variance);
     bend_ = response.bend;
+    products_of_ = -1;
     differentiate(sigma, response.slope);
     scale_ = n > 0 ? (diagonal_.cwiseAbs().sum() + jacobian_.squaredNorm()) / static_cast<double>(n) : 1.0;
     if (!(scale_ > 0.0)) scale_ = 1.0;
@@ -290,12 +291,10 @@ PairwiseObjective::Tridiagonal PairwiseObjective::by_group(const Groups& groups,
     return out;
 }
 
-// Only the lower triangle of the Hessian is used.
-bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& t, VectorXd& z) {
-    const Index count = rows.cols(), nodes = bend_.size();
-    product_.setZero(count, count);
-    product_.diagonal() = t.diagonal;
-    if (count > 1) product_.diagonal(-1) = t.off_diagonal;
+// J^T B J over the groups, the lower triangle: made once for all dampings that a step tries.
+const MatrixXd& PairwiseObjective::bent_products(const MatrixXd& rows) {
+    if (products_of_ == rows.cols()) return products_;
+    const Index nodes = bend_.size();
     const double* bent = rows.data();
     if (bend_.minCoeff() < 0.0) {
         bent_ = rows;
@@ -303,7 +302,17 @@ bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced
             if (bend_[i] < 0.0) bent_.row(i) = -bent_.row(i);
         bent = bent_.data();
     }
-    kernels().gram(rows.data(), bent, rows.rows(), count, product_.data());
+    products_.setZero(rows.cols(), rows.cols());
+    kernels().gram(rows.data(), bent, rows.rows(), rows.cols(), products_.data());
+    products_of_ = rows.cols();
+    return products_;
+}
+
+bool PairwiseObjective::dense_step(const MatrixXd& rows, const VectorXd& reduced, const Tridiagonal& t, VectorXd& z) {
+    const Index count = rows.cols();
+    product_ = bent_products(rows);
+    product_.diagonal() += t.diagonal;
+    if (count > 1) product_.diagonal(-1) += t.off_diagonal;
     const Eigen::LLT<Eigen::Ref<MatrixXd>> factor(product_);
     if (factor.info() != Eigen::Success) return false;
     z = -reduced;

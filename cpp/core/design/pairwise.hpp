@@ -30,6 +30,7 @@ class PairwiseObjective : public Objective {
     Tridiagonal damped_tridiagonal(double damping) const;
     const Eigen::MatrixXd& by_group(const Groups& groups);
     static Tridiagonal by_group(const Groups& groups, const Tridiagonal& t);
+    const Eigen::MatrixXd& bent_products(const Eigen::MatrixXd& rows);
     bool dense_step(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& t,
                     Eigen::VectorXd& z);
     void whiten(const Eigen::MatrixXd& rows, const Eigen::VectorXd& reduced, const Tridiagonal& factors,
@@ -46,6 +47,8 @@ class PairwiseObjective : public Objective {
     double scale_ = 1.0;
     // Kept from step to step: fresh memory for large matrices costs as much as the arithmetic.
     Eigen::MatrixXd folded_, columns_, bent_, product_;
+    Eigen::MatrixXd products_;  // J^T B J over the groups of the present step
+    Eigen::Index products_of_ = -1;  // their number; -1: to be made, after each `curve`
 };
 
 }  // namespace specsched

@@ -36,7 +36,7 @@ VectorXd large_last_step(const ManyStepDensity& density, Objective& objective) {
     // Then closer and closer around the best, each with the density that is optimal above it.
     for (double width = 0.5 * spacing; width > settings.finest_cut; width *= 0.5) {
         const double centre = place;
-        for (const double cut : {centre - width, centre + width}) attempt(cut, density.above(cut).interior(steps, cut));
+        for (const double cut : {centre - width, centre + width}) attempt(cut, density.interior(steps, cut));
     }
     return levels;
 }

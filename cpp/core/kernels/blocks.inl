@@ -93,7 +93,7 @@ struct BlockTerm {
 };
 
 template <class L>
-BlockTerm block_term(const Block& b, const Lanes& root, const Lanes& std, const Lanes& excess,
+SPECSCHED_FLATTEN BlockTerm block_term(const Block& b, const Lanes& root, const Lanes& std, const Lanes& excess,
                      const Lanes& mean_error) {
     using D = Dual<Lanes, 2>;
     OutputMoments<D> out;
