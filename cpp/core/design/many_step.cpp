@@ -47,35 +47,21 @@ ManyStepDensity::ManyStepDensity(const DesignProblem& p, double lowest_log) {
     const ArrayXd shares = with_loss(p.criterion.loss, [&](auto l) {
         return ArrayXd(weights.binaryExpr(variance, [](double w, double v) { return decltype(l)::share(w, v); }));
     });
-    weight_ = std::make_shared<const ArrayXd>((eigenvalues > 1e-30).select(shares, 0.0));
     grid_ = ArrayXd::LinSpaced(grid_points, std::log(p.sigma_max), lowest_log);
-    rates_ = std::make_shared<const ArrayXXd>(loss_rates(p, lambda, grid_));
-    density_ = ArrayXd::Constant(grid_points, 1.0);
-    solve();
+    density_ = ArrayXd::Constant(grid_points, 1.0 / (static_cast<double>(grid_points) * width()));
+    solve(loss_rates(p, lambda, grid_), (eigenvalues > 1e-30).select(shares, 0.0));
 }
 
-ManyStepDensity ManyStepDensity::above(double cut) const {
-    const Index kept = std::min(std::max(static_cast<Index>((grid_[0] - cut) / width()) + 1, Index(2)), grid_.size());
-    ManyStepDensity part;
-    part.grid_ = grid_.head(kept);
-    part.rates_ = rates_;
-    part.weight_ = weight_;
-    part.density_ = density_.head(kept);
-    part.solve();
-    return part;
-}
-
+// `rates`: nodes x grid, how fast each node loses variance; `weight`: of each node in the loss.
 // h(u)^-2 ~ sum_i weight_i E_i rate_i(u), E_i = integral of rate_i h du; density = 1/h.
-void ManyStepDensity::solve() {
+void ManyStepDensity::solve(const ArrayXXd& rates, const ArrayXd& weight) {
     const Index points = grid_.size();
-    const auto rates = rates_->leftCols(points).matrix();
     ArrayXd step(points), next(points), lost(rates.rows());
-    density_ /= density_.sum() * width();
     for (int it = 0; it < most_iterations; ++it) {
         step = density_.inverse();
-        lost.matrix().noalias() = rates * step.matrix();
-        lost *= *weight_ * width();
-        next.matrix().noalias() = rates.transpose() * lost.matrix();
+        lost.matrix().noalias() = rates.matrix() * step.matrix();
+        lost *= weight * width();
+        next.matrix().noalias() = rates.matrix().transpose() * lost.matrix();
         next = next.max(1e-300).sqrt();
         next /= next.sum() * width();
         // Half a step in the logarithm: full steps oscillate.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <memory>
 
 #include "core/design/objective.hpp"
 
@@ -13,9 +12,6 @@ class ManyStepDensity {
     // Density of log sigma between the first level and `lowest_log`.
     ManyStepDensity(const DesignProblem& problem, double lowest_log);
 
-    // The density that is optimal between the first level and `cut` (to a point of the grid).
-    ManyStepDensity above(double cut) const;
-
     // Interior levels of `steps` steps: all spread by the density down to the end; or, with `cut` above the end,
     // steps - 1 of them down to `cut`, and one large last step from there.
     Eigen::VectorXd interior(std::ptrdiff_t steps) const;
@@ -25,16 +21,13 @@ class ManyStepDensity {
     double top() const { return grid_[0]; }
 
   private:
-    ManyStepDensity() = default;
-    void solve();  // from the density_ that is there
+    void solve(const Eigen::ArrayXXd& rates, const Eigen::ArrayXd& weight);
     double mass_above(double u) const;
     void quantiles(double total, std::ptrdiff_t intervals, std::ptrdiff_t count, double* to) const;
     double width() const { return grid_[0] - grid_[1]; }
 
-    Eigen::ArrayXd grid_;    // log sigma, from the top down
+    Eigen::ArrayXd grid_;  // log sigma, from the top down
     Eigen::ArrayXd density_, mass_;  // at each grid point, and above it
-    std::shared_ptr<const Eigen::ArrayXXd> rates_;   // nodes x grid (or more): how fast each node loses variance
-    std::shared_ptr<const Eigen::ArrayXd> weight_;   // of each node in the loss
 };
 
 }  // namespace specsched

@@ -214,8 +214,8 @@ void PairwiseObjective::differentiate_ddim(const VectorXd& sigma, const VectorXd
     columns.col(1).head(nodes) = bend_.array().abs().sqrt();
     double* const stiffness = stiffness_.size() ? stiffness_.data() : nullptr;
     kernels().ddim_pairs({lambda.data(), columns.data(), columns.data() + rows, rows, sigma.data(), n,
-                          thread_scratch(product_padding * pair_rows(n)), jacobian_.data(), diagonal_.data(), off_diagonal_.data(),
-                          stiffness});
+                          thread_scratch(product_padding * pair_rows(n)), jacobian_.data(), diagonal_.data(),
+                          off_diagonal_.data(), stiffness});
 }
 
 void PairwiseObjective::differentiate_ddpm(const VectorXd& sigma, const VectorXd& slope, const ArrayXd& lambda) {

@@ -22,21 +22,19 @@ VectorXd large_last_step(const ManyStepDensity& density, Objective& objective) {
     const double spacing = (density.top() - density.lowest_log()) / (2.0 * settings.cuts);
     double best = infinity, place = density.lowest_log();
     VectorXd levels;
-    const auto attempt = [&](double cut, const VectorXd& u) {
+    const auto attempt = [&](double cut) {
+        const VectorXd u = density.interior(steps, cut);
         const double sum = objective.value(u);
         if (!(sum < best)) return;
         best = sum;
         place = cut;
         levels = u;
     };
-    for (int c = 1; c <= settings.cuts; ++c) {
-        const double cut = density.lowest_log() + spacing * c;
-        attempt(cut, density.interior(steps, cut));
-    }
-    // Then closer and closer around the best, each with the density that is optimal above it.
+    for (int c = 1; c <= settings.cuts; ++c) attempt(density.lowest_log() + spacing * c);
+    // Then closer and closer around the best.
     for (double width = 0.5 * spacing; width > settings.finest_cut; width *= 0.5) {
         const double centre = place;
-        for (const double cut : {centre - width, centre + width}) attempt(cut, density.interior(steps, cut));
+        for (const double cut : {centre - width, centre + width}) attempt(cut);
     }
     return levels;
 }

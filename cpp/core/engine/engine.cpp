@@ -20,8 +20,8 @@ std::vector<double> any_levels(std::ptrdiff_t steps, bool last_is_zero) {
 
 // The same for a solver that needs a table of coefficients.
 std::string check_table(const SolverSpec& spec, const SolverRow& row, std::ptrdiff_t steps) {
+    if (!row.needs_table) return {};
     std::ostringstream text;
-    if (!row.needs_table) return "";
     const std::size_t back = static_cast<std::size_t>(spec.order) - 1;
     if (spec.coefficients.empty() && spec.order > 1.0)
         text << "sampler '" << row.name << "' has no coefficients yet: design and refine choose them, or give them";
@@ -35,22 +35,18 @@ std::string check_table(const SolverSpec& spec, const SolverRow& row, std::ptrdi
 
 }  // namespace
 
+// No stream before something is wrong: most of its time goes by in making one.
 std::string check(const SolverSpec& spec, const LevelsView& levels) {
     const SolverRow& row = solver_table()[spec.solver];
-    std::ostringstream text;
-    if (levels.steps() < 1) {
-        text << "a schedule needs at least one step";
-    } else if ((row.needs_noise_at_end || spec.predict_x0 == 0.0) && levels.last() == 0.0) {
-        text << "sampler '" << row.name << "' predicts the noise and cannot step to level 0: "
-             << "end the schedule at a positive sigma_min";
-    } else if (!spec.eta_steps.empty() && static_cast<std::ptrdiff_t>(spec.eta_steps.size()) != levels.steps()) {
-        text << "eta has " << spec.eta_steps.size() << " values for " << levels.steps()
-             << " steps: give one number, or one per step";
-    } else if (!spec.eta_steps.empty() && !has_option(row, &SolverSpec::eta)) {
-        text << "sampler '" << row.name << "' has no option 'eta'";
-    }
-    if (text.str().empty()) text << check_table(spec, row, levels.steps());
-    return text.str();
+    const auto of_sampler = [&](const char* what) { return "sampler '" + std::string(row.name) + "' " + what; };
+    if (levels.steps() < 1) return "a schedule needs at least one step";
+    if ((row.needs_noise_at_end || spec.predict_x0 == 0.0) && levels.last() == 0.0)
+        return of_sampler("predicts the noise and cannot step to level 0: end the schedule at a positive sigma_min");
+    if (!spec.eta_steps.empty() && static_cast<std::ptrdiff_t>(spec.eta_steps.size()) != levels.steps())
+        return "eta has " + std::to_string(spec.eta_steps.size()) + " values for " + std::to_string(levels.steps()) +
+               " steps: give one number, or one per step";
+    if (!spec.eta_steps.empty() && !has_option(row, &SolverSpec::eta)) return of_sampler("has no option 'eta'");
+    return check_table(spec, row, levels.steps());
 }
 
 int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last_is_zero) {

@@ -94,7 +94,7 @@ struct BlockTerm {
 
 template <class L>
 SPECSCHED_FLATTEN BlockTerm block_term(const Block& b, const Lanes& root, const Lanes& std, const Lanes& excess,
-                     const Lanes& mean_error) {
+                                       const Lanes& mean_error) {
     using D = Dual<Lanes, 2>;
     OutputMoments<D> out;
     out.std = D(std);

@@ -131,7 +131,7 @@ def value_and_grad(
         *data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads)
     )
     # The sum of squares is the quicker test; where it overflows the slow one decides.
-    if not math.isfinite(gradient @ gradient) and not np.isfinite(gradient).all():
+    if not math.isfinite(gradient.dot(gradient)) and not np.isfinite(gradient).all():
         level = checks.first_bad(~np.isfinite(gradient))
         raise ValueError(
             f"the gradient of loss={loss!r} by sigmas[{level}] is {gradient[level]}: eigenvalues and levels lie too "

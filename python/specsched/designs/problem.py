@@ -186,7 +186,11 @@ class Problem:
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
         """The same problem for this spectrum alone."""
         nodes = design_nodes(spectrum, self.steps, self.sampler)
-        return replace(self, spectra=(spectrum,), full=spectrum, nodes=nodes)
+        # As `replace` would, which takes a tenth of the time of a small design in a scan.
+        twin = object.__new__(Problem)
+        vars(twin).update(vars(self), spectra=(spectrum,), full=spectrum, nodes=nodes)
+        vars(twin).pop("core", None)  # it belongs to the other spectrum
+        return twin
 
 
 @dataclass(frozen=True)
