@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_pipelines as small
+import tiny_pipelines as tiny
 from small_pipelines import FREE, LEVELS, STEPS, base, close, designed, diffusers, noise, seeded, torch
 
 import specsched as ss
@@ -63,7 +64,7 @@ def test_pipelines(name: str, solver: Any) -> None:
     own = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0) if flow else base()
     if flow and solver is FREE:
         solver = replace(FREE, model_times=(0.0, *FREE.model_times[1:]))
-    pipe = getattr(small, name)(own)
+    pipe = getattr(tiny, name)(own)
     pipe.scheduler = designed(pipe.scheduler, sampler=solver, **(FLOW if flow else {}))
     names = (small.prompts if name == "stable_diffusion" else small.pooled)(2)
     size = {"height": 16, "width": 16, "output_type": "latent", "guidance_scale": 5.0}
@@ -94,9 +95,9 @@ def test_images_and_masks_as_with_eulers_scheduler(name: str, kind: str) -> None
         own = diffusers.FlowMatchEulerDiscreteScheduler()
         sigmas = levels.flow_times[:-1].tolist()
     else:
-        own = diffusers.EulerDiscreteScheduler(**small.BETAS)
+        own = diffusers.EulerDiscreteScheduler(**tiny.BETAS)
         sigmas = levels.sigmas.tolist()
-    pipe = getattr(small, name)(own, kind)
+    pipe = getattr(tiny, name)(own, kind)
     names = (small.pooled if flow else small.prompts)(1)
     picked = {"image": picture(), **IMAGE}
     if "Inpaint" in kind:
@@ -111,9 +112,9 @@ def test_images_and_masks_as_with_eulers_scheduler(name: str, kind: str) -> None
 
 @pytest.mark.parametrize("solver", [FREE, "heun", "unipc", "ddpm"], ids=["free", "heun", "unipc", "ddpm"])
 def test_image_to_image_begins_without_memory(solver: Any) -> None:
-    pipe = small.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
+    pipe = tiny.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
     pipe.scheduler = designed(pipe.scheduler, sampler=solver)
-    latent = torch.randn(2, small.CHANNELS, 8, 8, generator=seeded(9))
+    latent = torch.randn(2, tiny.CHANNELS, 8, 8, generator=seeded(9))
     names = small.prompts(2)
     draw = seeded(10)
     found = pipe(
@@ -126,7 +127,7 @@ def test_image_to_image_begins_without_memory(solver: Any) -> None:
         generator=draw,
     ).images
     same = seeded(10)
-    start = torch.randn(2, small.CHANNELS, 8, 8, generator=same)
+    start = torch.randn(2, tiny.CHANNELS, 8, 8, generator=same)
     rest = ss.Schedule(LEVELS.sigmas[3:])
     own = as_begun(solver)
     network = ss.models.from_diffusers(
@@ -151,7 +152,7 @@ def as_begun(solver: Any) -> Any:
 
 
 def test_solvers_with_a_beginning_of_their_own_refuse_the_middle() -> None:
-    pipe = small.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
+    pipe = tiny.stable_diffusion(base(), "StableDiffusionImg2ImgPipeline")
     pipe.scheduler = designed(pipe.scheduler, sampler="plms")
     with pytest.raises(ValueError, match=r"plms cannot begin with call 3 of 7"):
         pipe(**small.prompts(1), image=picture(), strength=0.5, num_inference_steps=STEPS)
@@ -161,7 +162,7 @@ def test_two_experts_share_one_design() -> None:
     """SDXL's base runs the first half, its refiner the second, as one of them would run all."""
     names = small.pooled(1)
     common = {"num_inference_steps": STEPS, "guidance_scale": 5.0, "output_type": "latent"}
-    pipe = small.stable_diffusion_xl(base())
+    pipe = tiny.stable_diffusion_xl(base())
     pipe.scheduler = designed(pipe.scheduler, sampler="ddim")
     whole = pipe(**names, **common, height=16, width=16, latents=noise(1)).images
     half = pipe(**names, **common, height=16, width=16, latents=noise(1), denoising_end=0.5).images

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_pipelines as small
+import tiny_pipelines as tiny
 from small_pipelines import FREE, LEVELS, STEPS, base, close, designed, diffusers, loop, noise, seeded, torch
 
 import specsched as ss
@@ -48,17 +49,7 @@ STOCHASTIC = [
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    torch.manual_seed(0)
-    net = diffusers.UNet2DModel(
-        sample_size=8,
-        in_channels=small.CHANNELS,
-        out_channels=small.CHANNELS,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=4,
-        **small.BLOCKS,
-    )
-    return net.eval().requires_grad_(False)
+    return tiny.unet(tiny.CHANNELS, attention=True)
 
 
 @pytest.mark.parametrize("solver", [*DETERMINISTIC, *STOCHASTIC], ids=str)
@@ -79,7 +70,7 @@ EDM = {"sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
     ("kind", "config"),
     [
         ("DDIMScheduler", {"prediction_type": "epsilon"}),
-        ("DDIMScheduler", {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, **small.BETAS}),
+        ("DDIMScheduler", {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, **tiny.BETAS}),
         ("DDIMScheduler", {"prediction_type": "sample"}),
         ("EDMEulerScheduler", {**EDM, "prediction_type": "epsilon"}),
         ("EDMEulerScheduler", {**EDM, "prediction_type": "v_prediction"}),
@@ -115,13 +106,13 @@ def test_a_last_level_above_zero_and_whole_timesteps(network: Any) -> None:
 
 
 def test_pipelines_are_saved_and_loaded(tmp_path: Path) -> None:
-    pipe = small.stable_diffusion(base())
+    pipe = tiny.stable_diffusion(base())
     pipe.scheduler = designed(pipe.scheduler, sampler=FREE)
     pipe.save_pretrained(tmp_path)
     absent = dict.fromkeys(
         ("safety_checker", "text_encoder", "tokenizer", "feature_extractor", "image_encoder")
     )
-    again = small.quiet(diffusers.StableDiffusionPipeline.from_pretrained(tmp_path, **absent))
+    again = tiny.quiet(diffusers.StableDiffusionPipeline.from_pretrained(tmp_path, **absent))
     assert again.scheduler.sampler == FREE
     assert again.scheduler.schedule == LEVELS
     arguments = {**small.prompts(1), "height": 16, "width": 16, "output_type": "latent", "latents": noise(1)}
@@ -224,7 +215,7 @@ def test_a_start_below_the_networks_highest_level_warns() -> None:
 
 def test_solvers_refined_on_other_predictions_are_refused(network: Any) -> None:
     denoiser = ss.models.from_diffusers(network, base())
-    start = torch.randn(8, small.CHANNELS, 8, 8, generator=seeded(3))
+    start = torch.randn(8, tiny.CHANNELS, 8, 8, generator=seeded(3))
     options = {"sampler": "dpmpp_2m", "max_iter": 0, "candidates": [], "sigma_floor": 0.1}
     refined = ss.refine(LEVELS, denoiser, start, **options)
     assert designed(base(), refined).sampler == refined.sampler

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_pipelines import autoencoder, diffusers, torch
 
 import specsched as ss
 from specsched.sources import load_spectrum
 
-torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
-diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
 safetensors = pytest.importorskip("safetensors.torch", reason="comes with diffusers")
 
 pytestmark = [
@@ -25,13 +24,6 @@ pytestmark = [
 ]
 
 LATENTS = torch.randn((24, 4, 6, 6), generator=torch.Generator().manual_seed(0)).cumsum(-1)
-
-
-def tiny(**config: Any) -> Any:
-    torch.manual_seed(1)
-    return diffusers.AutoencoderKL(
-        block_out_channels=(8,), norm_num_groups=4, latent_channels=4, layers_per_block=1, **config
-    ).eval()
 
 
 def expected(latents: Any = LATENTS) -> ss.Spectrum:
@@ -119,7 +111,7 @@ def test_nothing_in_a_pt_file_is_executed(tmp_path: Path) -> None:
     "config", [{"scaling_factor": 0.18215}, {"scaling_factor": 0.3611, "shift_factor": 0.1159}]
 )
 def test_latents_have_the_scale_of_training(config: dict[str, float]) -> None:
-    vae = tiny(**config)
+    vae = autoencoder(**config)
     images = np.random.default_rng(0).uniform(-1, 1, (10, 8, 8, 3)).astype(np.float32)
     with torch.no_grad():
         spread = vae.encode(torch.from_numpy(np.moveaxis(images, -1, 1))).latent_dist
@@ -135,10 +127,10 @@ def test_folders_of_images_are_encoded(tmp_path: Path) -> None:
     for k in range(5):
         pixels = np.random.default_rng(k).integers(0, 256, (20, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{k}.png")
-    vae = tiny(scaling_factor=0.5)
+    vae = autoencoder(scaling_factor=0.5)
     found = ss.Spectrum.from_vae(vae, tmp_path, size=16, batch_size=2)
     assert found.dim == 4 * 16 * 16
-    doubled = ss.Spectrum.from_vae(tiny(scaling_factor=1.0), tmp_path, size=16, batch_size=2)
+    doubled = ss.Spectrum.from_vae(autoencoder(scaling_factor=1.0), tmp_path, size=16, batch_size=2)
     np.testing.assert_allclose(doubled.eigenvalues, 4 * found.eigenvalues, rtol=1e-4)
 
 
@@ -149,22 +141,22 @@ def test_pipelines_encode_the_images_of_a_folder(tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(
         tmp_path / "b.png"
     )
-    pipe = SimpleNamespace(vae=tiny(scaling_factor=0.5), scheduler=diffusers.EulerDiscreteScheduler())
+    pipe = SimpleNamespace(vae=autoencoder(scaling_factor=0.5), scheduler=diffusers.EulerDiscreteScheduler())
     found = ss.design_for(pipe, tmp_path, 4)
     spectrum = ss.Spectrum.from_vae(pipe.vae, tmp_path)
     assert found.arguments == ss.design_for(pipe, spectrum, 4).arguments
 
 
 def test_channels_with_statistics_of_their_own() -> None:
-    vae = tiny(latents_mean=[1.0, 0.0, 0.0, 0.0], latents_std=[2.0, 2.0, 2.0, 2.0], scaling_factor=1.0)
+    vae = autoencoder(latents_mean=[1.0, 0.0, 0.0, 0.0], latents_std=[2.0, 2.0, 2.0, 2.0], scaling_factor=1.0)
     images = np.random.default_rng(0).uniform(-1, 1, (6, 3, 8, 8))
-    plain = ss.Spectrum.from_vae(tiny(scaling_factor=1.0), images)
+    plain = ss.Spectrum.from_vae(autoencoder(scaling_factor=1.0), images)
     found = ss.Spectrum.from_vae(vae, images)
     np.testing.assert_allclose(found.total_variance, plain.total_variance / 4, rtol=1e-6)
 
 
 def test_wrong_arguments(tmp_path: Path) -> None:
-    vae = tiny()
+    vae = autoencoder()
     with pytest.raises(TypeError, match="vae must be an autoencoder"):
         ss.Spectrum.from_vae(torch.nn.Linear(2, 2), np.zeros((2, 3, 8, 8)))
     with pytest.raises(ValueError, match="shape \\(n, height, width, 3\\)"):

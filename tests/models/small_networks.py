@@ -6,11 +6,8 @@ import sys
 from typing import Any
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
-diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
-
-BLOCKS = {"block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1, "attention_head_dim": 4}
+import tiny_pipelines as tiny
+from tiny_pipelines import diffusers, torch
 
 
 class DoublePrecision:
@@ -24,51 +21,17 @@ class DoublePrecision:
 
 def unet(**options: Any) -> Any:
     """An unconditional UNet for (n, 2, 8, 8)."""
-    torch.manual_seed(0)
-    network = diffusers.UNet2DModel(
-        sample_size=8,
-        in_channels=2,
-        out_channels=2,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        **BLOCKS,
-        **options,
-    )
-    return network.double().eval().requires_grad_(False)
+    return tiny.unet(2, attention=True, **options).double()
 
 
 def conditional_unet() -> Any:
     """A UNet with cross-attention to (n, 3, 6) embeddings, as Stable Diffusion has."""
-    torch.manual_seed(0)
-    network = diffusers.UNet2DConditionModel(
-        sample_size=8,
-        in_channels=2,
-        out_channels=2,
-        cross_attention_dim=6,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        **BLOCKS,
-    )
-    return network.double().eval().requires_grad_(False)
+    return tiny.conditional_unet(2).double()
 
 
 def transformer() -> Any:
     """The transformer of Stable Diffusion 3, tiny: latents (n, 2, 8, 8), prompts (n, 3, 8), pooled (n, 6)."""
-    torch.manual_seed(0)
-    network = diffusers.SD3Transformer2DModel(
-        sample_size=8,
-        patch_size=2,
-        in_channels=2,
-        out_channels=2,
-        num_layers=1,
-        attention_head_dim=4,
-        num_attention_heads=2,
-        joint_attention_dim=8,
-        caption_projection_dim=8,
-        pooled_projection_dim=6,
-        pos_embed_max_size=8,
-    )
-    return network.double().eval().requires_grad_(False)
+    return tiny.transformer(2, prompt=8).double()
 
 
 def make_scheduler(name: str, monkeypatch: pytest.MonkeyPatch, **config: Any) -> Any:
