@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import specsched as ss
+from specsched.designs.methods import on_timesteps
 from specsched.designs.modes.problem import Asked, make_modes_problem
 from specsched.designs.problem import Options
 from specsched.samplers import Multistep
@@ -66,6 +67,18 @@ def test_timesteps_of_a_model(recording: ss.Recording, sampler: str) -> None:
             assert loss_of(recording, found, [*SIGMAS[steps], 0.0]) >= best * (1 - 1e-9)
     rivals = found.baseline_schedules.values()
     assert best <= min(loss_of(recording, found, rival.sigmas) for rival in rivals) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", Multistep(order=3)])
+def test_timesteps_take_few_evaluations(
+    recording: ss.Recording, sampler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rounding costs little beside the continuous design, a longer search would find nothing better."""
+    quick = ss.design(recording, 10, sampler=sampler, alphas_cumprod=GRID)
+    monkeypatch.setattr(on_timesteps, "NEAR", -1.0)
+    thorough = ss.design(recording, 10, sampler=sampler, alphas_cumprod=GRID)
+    assert quick.nfev < 0.25 * thorough.nfev
+    assert loss_of(recording, quick) <= loss_of(recording, thorough) * 1.01
 
 
 def test_designed_solver_on_timesteps(recording: ss.Recording) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias
 
@@ -91,6 +93,12 @@ class Numpy:
         """Whether fewer rows at once would help."""
         return isinstance(error, MemoryError)
 
+    def pushforward(self, function: Callable[[Array], Array], at: Array, tangents: Array) -> Array:
+        """Derivatives of a function of `at` in the directions ``tangents[k]``, by forward-mode differentiation."""
+        raise NotImplementedError(
+            "arrays of NumPy have no forward-mode derivatives; pass tensors of PyTorch or JAX"
+        )
+
 
 class Torch(Numpy):
     """Operations on PyTorch tensors; nothing here waits for a device or copies to the host unless it says so."""
@@ -144,13 +152,37 @@ class Torch(Numpy):
         return array[self.torch.as_tensor(rows, device=array.device)]
 
     def finite(self, array: Array) -> bool:
-        return bool(self.torch.isfinite(array).all())
+        # One kernel instead of five; where the sum of finite numbers overflows, they decide.
+        wide = self.torch.float32 if array.element_size() < 4 else None
+        return math.isfinite(array.sum(dtype=wide)) or bool(self.torch.isfinite(array).all())
 
     def quiet(self) -> contextlib.AbstractContextManager[Any]:
         return self.torch.no_grad()  # type: ignore[no-any-return]
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return isinstance(error, (MemoryError, self.torch.cuda.OutOfMemoryError))
+
+    def pushforward(self, function: Callable[[Array], Array], at: Array, tangents: Array) -> Array:
+        torch = self.torch
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        # Of the kernels for attention only the plain one has a forward derivative.
+        with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH), _contiguous_norms(torch):
+            warnings.simplefilter("ignore", DeprecationWarning)  # of what PyTorch uses itself
+            return torch.func.vmap(lambda tangent: torch.func.jvp(function, (at,), (tangent,))[1])(tangents)
+
+
+@lru_cache(maxsize=1)
+def _contiguous_norms(torch: Any) -> Any:
+    """Context in which group normalisation copies what is not contiguous: its derivative takes nothing else."""
+
+    class Contiguous(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.nn.functional.group_norm:
+                args = (args[0].contiguous(), *args[1:])
+            return func(*args, **(kwargs or {}))
+
+    return Contiguous()
 
 
 class _Keys:
@@ -195,7 +227,8 @@ class Jax(Numpy):
         return _Keys(self.jax, generator)
 
     def from_host(self, values: NDArray[Any], like: Array) -> Array:
-        return self.jax.device_put(self.jax.numpy.asarray(values, dtype=like.dtype), like.sharding)
+        place = getattr(like, "sharding", None)  # what stands for arrays in derivatives has none
+        return self.jax.device_put(self.jax.numpy.asarray(values, dtype=like.dtype), place)
 
     def rows(self, value: float | NDArray[Any], like: Array) -> Array:
         values = np.broadcast_to(np.asarray(value, dtype=np.float64), like.shape[:1])
@@ -206,6 +239,9 @@ class Jax(Numpy):
 
     def finite(self, array: Array) -> bool:
         return bool(self.jax.numpy.isfinite(array).all())
+
+    def pushforward(self, function: Callable[[Array], Array], at: Array, tangents: Array) -> Array:
+        return self.jax.vmap(self.jax.linearize(function, at)[1])(tangents)
 
 
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}

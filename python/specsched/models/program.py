@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +44,8 @@ class Operation(NamedTuple):
         return ops.combine(((1.0 / self.level, y), (-1.0 / self.level, prediction)))
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True)
+class Program:
     """All operations of a run."""
 
     operations: tuple[Operation, ...]
@@ -52,14 +55,14 @@ class Program(NamedTuple):
     @property
     def evaluations(self) -> int:
         """Predictions in one run."""
-        return sum(operation.kind != COMBINE for operation in self.operations)
+        return len(self.told)
 
-    @property
+    @cached_property
     def told(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Levels of all predictions, in order."""
         return np.array([operation.level for operation in self.operations if operation.kind != COMBINE])
 
-    @property
+    @cached_property
     def stochastic(self) -> bool:
         """Whether noise enters."""
         return any(operation.spread > 0.0 for operation in self.operations)
@@ -74,7 +77,7 @@ def program_of(sampler: Sampler, schedule: Schedule) -> Program:
     factors, levels, noise = raw["factor"].tolist(), raw["level"].tolist(), raw["noise"].tolist()
     ends = {end - 1: step for step, end in enumerate(raw["step_end"].tolist())}
     outputs = tuple(raw["step_output"].tolist())
-    dead = _last_uses(first, sources, {register: i for i, register in zip(ends, outputs, strict=True)})
+    dead = last_uses(first, sources, {register: i for i, register in zip(ends, outputs, strict=True)})
     operations = tuple(
         Operation(
             kind,
@@ -89,7 +92,7 @@ def program_of(sampler: Sampler, schedule: Schedule) -> Program:
     return Program(operations, outputs)
 
 
-def _last_uses(first: list[int], sources: list[int], shown: dict[int, int]) -> list[tuple[int, ...]]:
+def last_uses(first: list[int], sources: list[int], shown: dict[int, int]) -> list[tuple[int, ...]]:
     """For each operation the registers that nothing reads after it; `shown`: outputs of steps, and where they end."""
     count = len(first) - 1
     last = {i + 1: i for i in range(count)}

@@ -79,7 +79,7 @@ def sample(
     calls = Calls(denoiser, ops, noise.shape[0])
     program = program_of(solver, levels)
     calls.check_levels(program.told)
-    y = begin(ops, noise, levels, kind, start)
+    y = _begun(ops, noise, levels, kind, start)
     scale = _core.signal_scale(codes.process_code(kind), float(levels.sigmas[-1]))
     draw = ops.generator(generator) if program.stochastic else None
     with ops.quiet():
@@ -87,6 +87,7 @@ def sample(
         if scale != 1.0:
             result = result * scale
         if not ops.finite(result):
+            begin(ops, noise, levels, kind, start)  # says where it began, if it began so
             _find_culprit(program, y, calls, draw)
             raise ValueError(
                 "the result holds NaN or infinity, though no prediction does: the sampler overflowed"
@@ -128,27 +129,30 @@ def begin(
     ops: Numpy, noise: Array, levels: Schedule, process: ProcessName, start: Array | None = None
 ) -> Array:
     """y at the first level."""
-    first = checks.level("the first level", float(levels.sigmas[0]))
-    with np.errstate(over="ignore", invalid="ignore"):
-        y = _begun(ops, noise, first, process, start)
+    y = _begun(ops, noise, levels, process, start)
     given = (noise,) if start is None else (noise, start)
     # what is not finite itself is refused with its place
     if not ops.finite(y) and all(map(ops.finite, given)):
         raise ValueError(
-            f"noise at the first level, {first:g}, exceeds the numbers of {ops.dtype(noise)}; use float64"
+            f"noise at the first level, {levels[0]:g}, exceeds the numbers of {ops.dtype(noise)}; use float64"
         )
     return y
 
 
-def _begun(ops: Numpy, noise: Array, first: float, process: ProcessName, start: Array | None) -> Array:
-    if start is None:
-        return noise * float(np.sqrt(_core.start_variance(codes.process_code(process), first)))
-    if type(start) is not type(noise) or start.shape != noise.shape or start.dtype != noise.dtype:
+def _begun(ops: Numpy, noise: Array, levels: Schedule, process: ProcessName, start: Array | None) -> Array:
+    """The same, whatever comes out."""
+    first = checks.level("the first level", float(levels.sigmas[0]))
+    if start is not None and (
+        type(start) is not type(noise) or start.shape != noise.shape or start.dtype != noise.dtype
+    ):
         raise ValueError(
             f"start must be an array like noise, {ops.arrays} of shape {tuple(noise.shape)} and dtype "
             f"{ops.dtype(noise)}, got {type(start).__name__} of shape {tuple(getattr(start, 'shape', ()))}"
         )
-    return ops.combine(((1.0, start), (first, noise)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if start is None:
+            return noise * float(np.sqrt(_core.start_variance(codes.process_code(process), first)))
+        return ops.combine(((1.0, start), (first, noise)))
 
 
 def _run(

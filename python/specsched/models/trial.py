@@ -18,8 +18,8 @@ from .._support.progress import Meter
 from ..samplers import Sampler
 from ..schedules.schedule import Schedule
 from .arrays import Array, Numpy, check_noise, check_spread
-from .columns import Columns
-from .denoiser import Calls
+from .columns import Columns, Outputs
+from .denoiser import Calls, Index
 from .figures import figure_of_trial
 from .program import program_of
 from .recordings.record import probe_model
@@ -285,6 +285,7 @@ class Runner:
     ) -> None:
         self.denoiser, self.first, self.high, self.ops, self.executor = denoiser, first, high, ops, executor
         self.size = checks.integer("batch_size", batch_size, minimum=1)
+        self.rows = ROWS_PER_BATCH * self.size
         self.progress = progress
         self.calls = 0
 
@@ -294,9 +295,11 @@ class Runner:
 
     def programs(self, programs: tuple[Any, ...], rows: Any = None) -> FloatArray:
         """The same for programs."""
-        starts = self.first.shape[0]
-        task = Columns(self.denoiser, starts, programs, ROWS_PER_BATCH * self.size)
-        index = np.arange(starts) if rows is None else rows
+        return self.spread(Columns(self.denoiser, self.first.shape[0], programs, self.rows), rows)
+
+    def spread(self, task: Callable[[Array, Index], Outputs], rows: Any = None) -> FloatArray:
+        """Values of a task for all starts or these, in batches."""
+        index = np.arange(self.first.shape[0]) if rows is None else rows
         parts = [(self.ops.take(self.first, part), part) for part in batches(index, self.size)]
         with Meter(self.progress, "network calls") as meter:
             done = list(spread(self.executor, task, parts, meter))

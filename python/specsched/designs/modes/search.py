@@ -142,7 +142,7 @@ def _on_timesteps(problem: ModesProblem, grid: GridEnds, free: Found, starts: li
     """The design on a model's timesteps: the best choice for the sampler, then coefficients for that choice."""
     errors = problem.errors(free.sampler)
     candidates = [free.sigmas, *(start.sigmas for start in starts)]
-    outcome = minimise(problem, grid, errors, candidates)
+    outcome = minimise(problem, grid, errors, candidates, errors(free.sigmas))
     levels = np.append(grid.sigmas[outcome.timesteps], [0.0] if grid.ends_at_zero else [])
     found = replace(
         free,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +71,7 @@ def _without_first_noise(program: Program) -> tuple[Program, float]:
     if first.spread == 0.0:
         return program, 0.0
     copy = first._replace(terms=((1.0, 0),), spread=0.0)
-    return program._replace(operations=(copy, *rest)), first.spread
+    return replace(program, operations=(copy, *rest)), first.spread
 
 
 def _calls(program: Program, schedule: Schedule, first_spread: float) -> tuple[Call, ...]:

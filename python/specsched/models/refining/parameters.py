@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -23,6 +25,7 @@ _LONGEST = (0.7, 0.5, 0.1)
 # Steps of the differences, as a share of a gap, a coefficient of 1, a log level: large beside single-precision noise
 # that a network amplifies (a hundred times its rounding); in double precision the error of a difference is its step.
 _COARSE, _FINE = 0.02, 1e-4
+_ROUNDING = 1e-12
 
 
 class Point(NamedTuple):
@@ -145,35 +148,50 @@ class Parameters:
             sizes += [np.full(int(_exists(table).sum()), _LONGEST[1]), np.full(times.size, _LONGEST[2])]
         return np.concatenate(sizes)
 
-    def differences(self, free: FloatArray, single: bool) -> tuple[list[Program], FloatArray]:
-        """One program for each difference, the unmoved one first, and the steps of the differences.
+    def moves(self, free: FloatArray) -> list[Callable[[float], Program]]:
+        """For each column of the Jacobian a function that gives the program with that number moved by a step.
 
-        Levels are moved one at a time, not the gaps, so that a program agrees with the first one up to its level.
+        Levels are moved one at a time, not the gaps, so that a program agrees with the unmoved one up to its level.
+        Their steps are in gaps: the smaller one of a level's two.
         """
-        size = _COARSE if single else _FINE
+        count = len(self.level_slopes(free)) if self.level_count else 0
+        found: list[Callable[[float], Program]] = []
+        found += [
+            partial(self._with_level, free, k, unit) for k, unit in enumerate(self.units(free)[:count], 1)
+        ]
+        found += [partial(self._with_number, free, i) for i in range(self.level_count, len(free))]
+        return found
+
+    def units(self, free: FloatArray) -> FloatArray:
+        """What a step of 1 is in each column: the smaller gap beside a level, a coefficient of 1, a log level."""
+        if not self.level_count:
+            return np.ones(len(free))
+        gaps = -np.diff(self.log_levels(free))
+        count = len(self.level_slopes(free))
+        least = [min(gaps[k], gaps[k + 1] if k + 1 < len(gaps) else np.inf) for k in range(count)]
+        return np.concatenate([least, np.ones(len(free) - self.level_count)])
+
+    def differences(self, free: FloatArray, single: bool) -> tuple[list[Program], FloatArray]:
+        """One program for each difference, the unmoved one first, and the steps of the differences."""
+        moves = self.moves(free)
+        steps = np.full(len(moves), _COARSE if single else _FINE)  # upward, away from the floor
+        if self.coefficients:
+            steps[len(moves) - self.start.schedule.steps :] *= -1.0  # a model time at the top can only fall
         here = self.point(free)
-        programs, steps = [program_of(here.sampler, here.schedule)], []
-        if self.level_count:
-            logs = self.log_levels(free)
-            gaps = -np.diff(logs)
-            for k in range(1, len(self.level_slopes(free)) + 1):
-                step = size * min(
-                    gaps[k - 1], gaps[k] if k < len(gaps) else np.inf
-                )  # upward, away from the floor
-                moved = logs.copy()
-                moved[k] += step
-                programs.append(program_of(here.sampler, self._schedule(moved)))
-                steps.append(step)
-        low_time, high_time = len(free) - self.start.schedule.steps, len(free)
-        for i in range(self.level_count, len(free)):
-            # A model time at the top of the range can only fall.
-            step = -size if low_time <= i < high_time else size
-            moved = free.copy()
-            moved[i] += step
-            there = self.point(moved)
-            programs.append(program_of(there.sampler, there.schedule))
-            steps.append(step)
-        return programs, np.array(steps)
+        programs = [program_of(here.sampler, here.schedule)]
+        programs += [move(step) for move, step in zip(moves, steps.tolist(), strict=True)]
+        return programs, steps * self.units(free)
+
+    def _with_level(self, free: FloatArray, k: int, unit: float, step: float) -> Program:
+        logs = self.log_levels(free)
+        logs[k] += step * unit
+        return program_of(self.point(free).sampler, self._schedule(logs))
+
+    def _with_number(self, free: FloatArray, i: int, step: float) -> Program:
+        moved = free.copy()
+        moved[i] += step
+        there = self.point(moved)
+        return program_of(there.sampler, there.schedule)
 
     def chain(self, columns: FloatArray, free: FloatArray) -> FloatArray:
         """Jacobian by the free numbers from that by levels, coefficients and model times."""
@@ -188,7 +206,8 @@ class Parameters:
         given = self.start.schedule.sigmas
         levels[0] = given[0]
         if self._ends_at_zero:
-            levels[-1] = max(levels[-1], self.floor)  # exp(log(floor)) may round below it
+            if abs(levels[-1] / self.floor - 1.0) < _ROUNDING:  # exp(log(floor)) may round below it
+                levels[-1] = self.floor
             return Schedule(np.append(levels, 0.0), name="refined")
         levels[-1] = given[-1]
         return Schedule(levels, name="refined")

@@ -47,6 +47,8 @@ class Refined:
         Whether it ended because nothing improved any more.
     message : str
         How it ended.
+    derivatives : str
+        "forward", or "differences" and, after a colon, why.
     """
 
     schedule: Schedule
@@ -63,6 +65,7 @@ class Refined:
     seconds: float
     success: bool
     message: str
+    derivatives: str = "differences"
 
     def _lines(self) -> list[str]:
         gain = 1.0 - self.heldout_error / self.start_error if self.start_error else 0.0
@@ -73,7 +76,8 @@ class Refined:
             f"  held-out error {self.heldout_error:.4g}, was {self.start_error:.4g} ({-gain:+.0%}); training error "
             f"{self.error:.4g}; the converged solution errs by {self.reference_error:.2g}",
             "  sigmas " + ", ".join(f"{sigma:.4g}" for sigma in self.schedule),
-            f"  {self.calls} network calls in {self.seconds:.1f} s, {len(self.history) - 1} accepted steps",
+            f"  {self.calls} network calls in {self.seconds:.1f} s, {len(self.history) - 1} accepted steps; "
+            f"derivatives: {self.derivatives}",
         ]
         if part > 0.3:  # training 20 to 30 % below held-out was seen with guidance and 16 starts
             lines.append(f"  training and held-out errors differ by {part:.0%}: use more starts")
