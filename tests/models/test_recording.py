@@ -82,7 +82,7 @@ def test_images_of_a_linear_denoiser_are_predicted() -> None:
 
 
 def test_predictions_for_gaussian_denoisers_are_exact() -> None:
-    """On the recorded starts, with one eigenvalue in each band: what is left is the error of the recorded flow."""
+    """On the recorded starts, with one eigenvalue in each band: errors of the recorded run are taken out."""
     radius = np.hypot(*np.meshgrid(np.fft.fftfreq(8), np.fft.fftfreq(8))) * 8
     power = 4.0 * 0.3 ** np.searchsorted([0.5, 1.5, 2.5, 4.0], radius, side="right")
 
@@ -90,14 +90,14 @@ def test_predictions_for_gaussian_denoisers_are_exact() -> None:
         return np.fft.ifft2(np.fft.fft2(y) * power / (power + sigma**2)).real
 
     starts = noise(8, (1, 8, 8))
-    recording = ss.record(denoise, starts, sigma_max=HIGH, sigma_floor=LOW, levels=960)
+    recording = ss.record(denoise, starts, sigma_max=HIGH, sigma_floor=LOW)
     floor_gain = power / np.sqrt((power + LOW**2) * (power + HIGH**2))
     exact = np.fft.ifft2(np.fft.fft2(starts * np.sqrt(1.0 + HIGH**2)) * floor_gain).real
     for sampler in ("ddim", "dpmpp_2m", "heun"):
         for count in (4, 10):
             schedule = ladder("edm", count)
             real = np.sqrt(np.mean((ss.sample(denoise, starts, schedule, sampler=sampler) - exact) ** 2))
-            assert recording.predict(schedule, sampler=sampler) == pytest.approx(real, rel=1e-5)
+            assert recording.predict(schedule, sampler=sampler) == pytest.approx(real, rel=1e-6)
 
 
 @pytest.mark.parametrize(("guidance", "samplers"), [(1.0, ("ddim", "dpmpp_2m")), (4.0, ("dpmpp_2m",))])
@@ -176,7 +176,8 @@ def test_recordings_of_other_starts_add_up() -> None:
     both = first + second
     assert both.starts == 16
     schedule = ladder("edm", 6)
-    np.testing.assert_allclose(both.gram, whole.gram, atol=1e-9 * whole.gram.max())
+    # The run's own error is taken out with the slopes of each recording.
+    np.testing.assert_allclose(both.gram, whole.gram, atol=2e-6 * whole.gram.max())
     assert both.predict(schedule, sampler="ddim") == pytest.approx(
         whole.predict(schedule, sampler="ddim"), rel=1e-3
     )

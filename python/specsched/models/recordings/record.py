@@ -23,6 +23,7 @@ from ..reference import SOLVER, error_from_halving, fine_schedule
 from ..sampling import begin
 from ..tasks import batches, check_executor, spread
 from .bands import Bands, make_bands, power
+from .corrections import corrected, flow_of
 from .recording import Recording
 from .series import interval
 
@@ -31,6 +32,9 @@ from .series import interval
 LEVELS = 120
 # Predictions along the flow: beyond degree 28 the residual of trained networks no longer falls.
 DEGREE = 28
+# Where the residual of this degree is so much smaller, as it is for exact denoisers, predictions are smooth enough for
+# it: errors of predictions fall from 2e-6 to 3e-7.
+_HIGH_DEGREE, _HIGH_SHARE, _MUCH_SMALLER = 40, 0.3, 0.2
 # What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
 _SLOPE_DEGREE = 8
 # Newton's steps towards the variance that fits a slope, and how far its logarithm may go from that of the outputs:
@@ -185,8 +189,8 @@ def probe_model(calls: Calls, like: Array, low: float, high: float) -> FloatArra
 class _Sums(NamedTuple):
     """Sums over starts and directions; all but the first have shape (bands, levels)."""
 
-    gram: FloatArray  # (bands, degree + 1, degree + 1)
-    residual: FloatArray
+    gram: FloatArray  # (bands, n, n): of predictions, then of errors of the run, both as series of the high degree
+    residual: FloatArray  # (2, bands, levels): of the two degrees
     response: FloatArray  # |change|^2 after a perturbation
     aligned: FloatArray  # <change, perturbation>
     perturbation: FloatArray  # |perturbation|^2
@@ -219,8 +223,8 @@ class _Flow:
             prediction = calls.checked(y, sigma, index)
             if self.bands is not None:
                 predictions.append(ops.to_host(prediction))
+                states.append(ops.to_host(y))
                 if self.spread_of_data:
-                    states.append(ops.to_host(y))
                     error = self._perturbation(states, predictions, index)
                     moved = calls.checked(y + ops.from_host(error, y), sigma, index)
                     changes.append(self._compare(error, ops.to_host(moved) - predictions[-1]))
@@ -229,7 +233,7 @@ class _Flow:
         with ops.quiet():
             outputs = ops.to_host(run(program_of(SOLVER, self.schedule), first, predict, ops))
         sums = (
-            self._sums(np.asarray(predictions), changes)
+            self._sums(np.asarray(predictions), np.asarray(states), changes)
             if self.bands is not None
             else _Sums(*[np.zeros(0)] * 5)
         )
@@ -254,25 +258,30 @@ class _Flow:
         pairs = list(zip(self.bands(change), self.bands(error), strict=True))
         return np.array([[_inner(c, c), _inner(c, e), _inner(e, e)] for c, e in pairs]).T
 
-    def _sums(self, predictions: FloatArray, changes: list[FloatArray]) -> _Sums:
+    def _sums(self, predictions: FloatArray, states: FloatArray, changes: list[FloatArray]) -> _Sums:
         assert self.bands is not None
-        basis = chebyshev.chebvander(_places(self.schedule), degree_for(len(predictions)))
+        levels, shape = self.schedule.sigmas[:-1], predictions.shape
         rows = predictions.reshape(len(predictions), -1)
-        coefficients = np.linalg.lstsq(basis, rows, rcond=None)[0]
-        residual = np.asarray(rows - basis @ coefficients).reshape(predictions.shape)
-        parts = self.bands(np.asarray(coefficients).reshape(-1, *predictions.shape[1:]))
+        residuals = []
+        for degree in degrees_for(len(predictions)):
+            basis = chebyshev.chebvander(_places(levels), degree)
+            coefficients = np.linalg.lstsq(basis, rows, rcond=None)[0]
+            residuals.append(power(self.bands(np.asarray(rows - basis @ coefficients).reshape(shape))))
+        errors = states.reshape(rows.shape) - flow_of(levels, np.asarray(coefficients), states[0].ravel())
+        both = np.concatenate([coefficients, np.linalg.lstsq(basis, errors, rcond=None)[0]])
+        parts = self.bands(both.reshape(-1, *shape[1:]))
         response = np.array(changes).transpose(1, 2, 0) if changes else np.zeros((3, len(parts), 0))
-        return _Sums(np.array([_gram(part) for part in parts]), power(self.bands(residual)), *response)
+        return _Sums(np.array([_gram(part) for part in parts]), np.array(residuals), *response)
 
 
-def degree_for(levels: int) -> int:
-    """Degree of the fit: no more than a third of the levels, or it would follow the noise."""
-    return min(DEGREE, levels // 3)
+def degrees_for(levels: int) -> tuple[int, int]:
+    """The usual degree of the fit and the high one: at most a third of the levels, or it would follow the noise."""
+    usual = min(DEGREE, levels // 3)
+    return usual, max(usual, min(_HIGH_DEGREE, int(_HIGH_SHARE * levels)))
 
 
-def _places(schedule: Schedule) -> FloatArray:
-    positive = schedule.sigmas[:-1]
-    return interval(positive, float(positive[-1]), float(positive[0]))
+def _places(levels: FloatArray) -> FloatArray:
+    return interval(levels, float(levels[-1]), float(levels[0]))
 
 
 def _inner(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -315,12 +324,12 @@ def _fits(
     sums: _Sums, bands: Bands, levels: FloatArray, variances: FloatArray, starts: int, slopes: bool
 ) -> dict[str, FloatArray]:
     """Second moments per start, slopes as series, and how far the network is from both."""
-    x = interval(levels, float(levels[-1]), float(levels[0]))
+    x = _places(levels)
     posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
     measured = sums.aligned / sums.perturbation if slopes else posterior / levels**2
     gaussian = _nearest_gaussian(measured, levels, variances) if slopes else measured
-    degree = degree_for(levels.size)
-    slope = np.linalg.lstsq(chebyshev.chebvander(x, degree), gaussian.T, rcond=None)[0].T
+    gram, residual, degree = _chosen(sums, x)
+    slope = np.asarray(np.linalg.lstsq(chebyshev.chebvander(x, degree), gaussian.T, rcond=None)[0].T)
     deviation = np.zeros(len(bands.sizes))
     if slopes:
         low = min(_SLOPE_DEGREE, degree)
@@ -329,14 +338,25 @@ def _fits(
         )[0].T
         left = sums.response / sums.perturbation - measured**2
         deviation = np.sqrt(np.maximum(left, 0.0).mean(axis=1))
-    power = sums.residual / (starts * bands.sizes[:, None])
+    power = residual / (starts * bands.sizes[:, None])
     return {
-        "gram": sums.gram / starts,
+        "gram": corrected(gram / starts, levels, slope),
         "slope": slope,
         "slope_spread": deviation,
         "roughness": _smooth(x, np.sqrt(power)),
         "roughness_share": np.sqrt((power / np.maximum(posterior, 1e-300)).mean(axis=1)),
     }
+
+
+def _chosen(sums: _Sums, x: FloatArray) -> tuple[FloatArray, FloatArray, int]:
+    """Second moments and residual of the degree that the predictions deserve, and that degree."""
+    usual, high = degrees_for(x.size)
+    usual_size, high_size = np.sqrt(sums.residual.sum(axis=(1, 2)))
+    if high_size < _MUCH_SMALLER * usual_size:
+        return sums.gram, sums.residual[1], high
+    lower = np.linalg.pinv(chebyshev.chebvander(x, usual)) @ chebyshev.chebvander(x, high)
+    both = np.kron(np.eye(2), lower)  # what was fitted, fitted again, is the fit of the usual degree
+    return both @ sums.gram @ both.T, sums.residual[0], usual
 
 
 def _nearest_gaussian(slopes: FloatArray, levels: FloatArray, variances: FloatArray) -> FloatArray:

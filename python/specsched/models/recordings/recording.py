@@ -206,7 +206,7 @@ class Recording:
         share = self.starts / (self.starts + other.starts)
 
         def mean(name: str, power: int = 1) -> Any:
-            a, b = getattr(self, name), getattr(other, name)
+            a, b = _alike(getattr(self, name), getattr(other, name))
             return (share * a**power + (1.0 - share) * b**power) ** (1.0 / power)
 
         return replace(
@@ -307,3 +307,14 @@ class Recording:
             for name, size, variance, share in bands
         )
         return f"<p>{'<br>'.join(map(escape, self._lines()))}</p><table><tr>{head}</tr>{rows}</table>"
+
+
+def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Series of two degrees as series of the higher one; other values as they are."""
+    if np.shape(a) == np.shape(b):
+        return a, b
+    shape = np.maximum(np.shape(a), np.shape(b))
+    first, second = (
+        np.pad(x, [(0, most - n) for most, n in zip(shape, x.shape, strict=True)]) for x in (a, b)
+    )
+    return first, second

@@ -1,0 +1,68 @@
+"""What a recording's own run errs by, taken out of its predictions.
+
+The run visits states y with errors of its solver, and records D(y). Between its levels the exact flow of the recorded
+predictions is known from their series; how far the run's states are from it says what its predictions lack, to first
+order: D at the right state is the recorded one plus k times the error, k the slope. For Gaussian denoisers, which are
+affine, that is exact, whatever the number of levels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from ..._support.checks import FloatArray
+from .series import interval
+
+_POINTS = 6  # of Gauss and Legendre between neighbouring levels: exact to rounding for series of degree 40
+
+
+def flow_of(levels: FloatArray, predictions: FloatArray, first: FloatArray) -> FloatArray:
+    """States y at the levels, from ``first`` at the highest, that follow r dy/dr = y - D.
+
+    `predictions` are series, shape (degree + 1, columns).
+    """
+    matrix = _integrals(levels, np.zeros(1), np.ones(1), len(predictions))
+    return np.asarray((levels / levels[0])[:, None] * first + matrix @ predictions)
+
+
+def corrected(grams: FloatArray, levels: FloatArray, slopes: FloatArray) -> FloatArray:
+    """Second moments of the predictions along the exact flow, shape (bands, degree + 1, degree + 1).
+
+    `grams` are those of recorded predictions and errors of the states together; the exact flow differs from that of
+    the recorded predictions by w with r dw/dr = w - k (w - e), e the errors, and its predictions by k (w - e).
+    """
+    count = grams.shape[1] // 2
+    places = _places(levels, levels)
+    basis = chebyshev.chebvander(places, count - 1)
+    fit = np.linalg.pinv(basis)
+    found = []
+    for gram, slope in zip(grams, slopes, strict=True):
+        k = chebyshev.chebval(places, slope)
+        change = fit @ (k[:, None] * (-_integrals(levels, slope, slope, count) - basis))
+        both = np.concatenate([np.eye(count), change], axis=1)
+        found.append(both @ gram @ both.T)
+    return np.array(found)
+
+
+def _integrals(levels: FloatArray, slope: FloatArray, weight: FloatArray, count: int) -> FloatArray:
+    """``exp(G(x)) int_x^X exp(-G) weight T_j`` for each level and j, X the highest level, dG/dx = 1 - slope."""
+    logs = np.log(levels)
+    half = 0.5 * (logs[0] - logs[-1])
+    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
+    width = 0.5 * (logs[:-1] - logs[1:])
+    points = (0.5 * (logs[:-1] + logs[1:]))[:, None] + width[:, None] * nodes
+    places = _places(np.exp(points), levels)
+    integral = chebyshev.chebint(slope, scl=half)
+
+    def growth(x: FloatArray, place: FloatArray) -> FloatArray:
+        return np.asarray(x - logs[0] - chebyshev.chebval(place, integral) + chebyshev.chebval(1.0, integral))
+
+    inside = np.exp(-growth(points, places)) * chebyshev.chebval(places, weight) * weights * width[:, None]
+    parts = np.einsum("ip,ipj->ij", inside, chebyshev.chebvander(places, count - 1))
+    sums = np.concatenate([np.zeros((1, count)), np.cumsum(parts, axis=0)])
+    return np.asarray(np.exp(growth(logs, _places(levels, levels)))[:, None] * sums)
+
+
+def _places(at: FloatArray, levels: FloatArray) -> FloatArray:
+    return interval(at, float(levels[-1]), float(levels[0]))
