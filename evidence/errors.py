@@ -245,7 +245,7 @@ def main() -> None:
         raise SystemExit(quick.report(rows))
     if args.out is None:
         parser.error("--out must name a file, or give --quick")
-    rows = read(args.out) if args.append else []
+    rows = read(args.out) if args.append and args.out.exists() else []
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)._replace(seed=args.seed)
         cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
