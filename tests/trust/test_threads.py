@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
@@ -64,6 +65,50 @@ def test_threads_of_a_caller_compute_the_same() -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(computed, [0, 1, 2] * 4))
     assert found == EXPECTED * 4
+
+
+COLD = """
+import sys, threading
+import numpy as np
+import specsched as ss
+
+def all_of_it(seed):
+    data = ss.Spectrum((2.0 + seed) / np.arange(1, 41) ** 1.2)
+    found = [ss.design(data, 5, sampler=name).schedule for name in ("ddim", "dpmpp_2m", "heun", "unipc")]
+    found += ss.baselines.all_schedules(6 + seed, sigma_max=80.0, sigma_floor=0.01).values()
+    found += [ss.design_path(data, [3, 4])[4].schedule, ss.best_member(data, 4, family="edm", sigma_max=80.0).schedule]
+    scanned = ss.scan([data, data.scaled(2.0)], [3, 4])
+    found += [scanned.schedule(k) for k in range(4)]
+    numbers = [level for schedule in found for level in schedule.sigmas]
+    for name in sorted({*ss.samplers.SAMPLERS} - {"multistep"}):  # it has no coefficients of its own
+        levels = ss.baselines.edm(8, sigma_max=80.0, sigma_min=0.01)
+        transfer = ss.transfer(data, levels, sampler=name)
+        numbers += [*transfer.variance, *transfer.trace().variance[3], ss.evaluate(data, levels, sampler=name, target="data")]
+    start = np.random.default_rng(seed).standard_normal((4, 40))
+    numbers += [*ss.sample(ss.models.gaussian(data.eigenvalues), start, found[1], sampler="dpmpp_2m").ravel()]
+    return np.array(numbers).tobytes()
+
+together, bytes_of = threading.Barrier(8), {}
+def run(k):
+    together.wait()
+    bytes_of[k] = all_of_it(k % 2)
+
+threads = [threading.Thread(target=run, args=(k,)) for k in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+alone = [all_of_it(seed) for seed in range(2)]
+assert [bytes_of.get(k) for k in range(8)] == alone * 4, "threads differ"
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    print("without the lock")
+"""
+
+
+def test_threads_that_begin_together() -> None:
+    """Eight at once on a library that nobody has used: its caches, lazy names and tables fill while all of them ask."""
+    ran = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        assert "without the lock" in ran.stdout  # the compiled module does not ask for it
 
 
 def test_threads_make_no_difference() -> None:
