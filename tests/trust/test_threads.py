@@ -83,7 +83,8 @@ def all_of_it(seed):
     for name in sorted({*ss.samplers.SAMPLERS} - {"multistep"}):  # it has no coefficients of its own
         levels = ss.baselines.edm(8, sigma_max=80.0, sigma_min=0.01)
         transfer = ss.transfer(data, levels, sampler=name)
-        numbers += [*transfer.variance, *transfer.trace().variance[3], ss.evaluate(data, levels, sampler=name, target="data")]
+        numbers += [*transfer.variance, *transfer.trace().variance[3]]
+        numbers.append(ss.evaluate(data, levels, sampler=name, target="data"))
     start = np.random.default_rng(seed).standard_normal((4, 40))
     numbers += [*ss.sample(ss.models.gaussian(data.eigenvalues), start, found[1], sampler="dpmpp_2m").ravel()]
     return np.array(numbers).tobytes()
