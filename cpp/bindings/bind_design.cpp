@@ -287,6 +287,13 @@ void bind_design(py::module_& m) {
                 set_setting(p.problem().settings, name, value);
             },
             py::arg("name"), py::arg("value"));
+    m.def(
+        "check_ends",
+        [](double high, double low, double floor, double ratio, std::ptrdiff_t steps) {
+            const std::string text = wrong_ends(high, low, floor, ratio, steps);
+            if (!text.empty()) throw std::invalid_argument(text);
+        },
+        py::arg("sigma_max"), py::arg("sigma_min"), py::arg("sigma_floor"), py::arg("min_ratio"), py::arg("steps"));
     m.def("design_many", &design_many, py::arg("problems"), py::arg("starts").noconvert(),
           py::arg("own_starts").noconvert(), py::arg("threads"));
 }

@@ -2,6 +2,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
+#include "core/engine/engine.hpp"
 #include "core/kernels/dispatch.hpp"
 #include "core/parallel.hpp"
 #include "core/sampler.hpp"
@@ -71,6 +72,7 @@ void bind_names(py::module_& m) {
     m.attr("LEAST_LEVEL") = least_level;
     m.attr("LARGEST_LEVEL") = largest_level;
     m.attr("LARGEST_ENTRY") = largest_entry;
+    m.attr("ERROR_LENGTH") = error_length;
     m.def("signal_scale", [](Process p, double r) { return signal_scale(p, r); }, py::arg("process"), py::arg("sigma"));
     m.def(
         "start_variance", [](Process p, double r) { return start_variance(p, r); }, py::arg("process"),

@@ -16,6 +16,7 @@ SMALLEST_EIGENVALUE: float
 LEAST_LEVEL: float
 LARGEST_LEVEL: float
 LARGEST_ENTRY: float
+ERROR_LENGTH: float
 
 @type_check_only
 class _PybindType(type): ...
@@ -237,6 +238,11 @@ class DesignProblem(metaclass=_PybindType):
     # The constants of the search by name, for studies that vary them (docs/search_settings.md).
     def settings(self) -> dict[str, float]: ...
     def set(self, name: str, value: float) -> None: ...
+
+# Raises ValueError for ends between which so many steps of the least ratio do not fit.
+def check_ends(
+    sigma_max: float, sigma_min: float, sigma_floor: float, min_ratio: float, steps: int
+) -> None: ...
 
 # Pairs of a result and what went wrong with it (an empty string: nothing). own_starts: shape (problems, count,
 # steps + 1).

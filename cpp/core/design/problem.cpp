@@ -21,8 +21,7 @@ bool is_admitted(const SpectrumView& nodes) {
     return nodes.size > 0;
 }
 
-std::string wrong_ends(const DesignProblem& p) {
-    const double high = p.sigma_max, low = p.sigma_min, floor = p.settings.sigma_floor;
+std::string wrong_levels(double high, double low, double floor) {
     std::ostringstream text;
     const auto level = [&](const char* name, double value) {
         text << name << " must lie between " << least_level << " and " << largest_level << ", got " << value;
@@ -42,25 +41,26 @@ std::string wrong_ends(const DesignProblem& p) {
     return text.str();
 }
 
-// Whether so many steps of the least ratio fit between the ends.
-std::string wrong_room(const DesignProblem& p) {
-    const double bottom = p.sigma_min > 0.0 ? p.sigma_min : p.settings.sigma_floor, ratio = p.settings.min_ratio;
-    const auto intervals = static_cast<double>(p.sigma_min > 0.0 ? p.steps : p.steps - 1);
-    if (ratio <= 1.0 || bottom == 0.0 || std::pow(ratio, intervals) <= p.sigma_max / bottom) return {};
+}  // namespace
+
+std::string wrong_ends(double sigma_max, double sigma_min, double sigma_floor, double min_ratio, std::ptrdiff_t steps) {
+    std::string wrong = wrong_levels(sigma_max, sigma_min, sigma_floor);
+    const double bottom = sigma_min > 0.0 ? sigma_min : sigma_floor;
+    const auto intervals = static_cast<double>(sigma_min > 0.0 ? steps : steps - 1);
+    if (!wrong.empty() || min_ratio <= 1.0 || bottom == 0.0 || std::pow(min_ratio, intervals) <= sigma_max / bottom)
+        return wrong;
     std::ostringstream text;
-    text << "min_ratio=" << ratio << " leaves no room for " << p.steps << " steps between " << p.sigma_max << " and "
-         << bottom << "; it may be at most " << std::pow(p.sigma_max / bottom, 1.0 / std::max(intervals, 1.0));
+    text << "min_ratio=" << min_ratio << " leaves no room for " << steps << " steps between " << sigma_max << " and "
+         << bottom << "; it may be at most " << std::pow(sigma_max / bottom, 1.0 / std::max(intervals, 1.0));
     return text.str();
 }
-
-}  // namespace
 
 std::string DesignProblem::wrong() const {
     if (!is_admitted(nodes)) return "eigenvalues, weights and mean_power must lie between 0 and 1e100";
     if (steps < 1) return "steps must be at least 1";
-    for (const std::string& text : {settings.wrong(), wrong_ends(*this), wrong_room(*this)})
-        if (!text.empty()) return text;
-    return {};
+    const std::string text = settings.wrong();
+    if (!text.empty()) return text;
+    return wrong_ends(sigma_max, sigma_min, settings.sigma_floor, settings.min_ratio, steps);
 }
 
 double DesignProblem::loss_of(const double* sigmas, double* gradient) const {

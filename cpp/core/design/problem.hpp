@@ -31,6 +31,10 @@ struct DesignProblem {
     bool admits(const double* sigmas) const;
 };
 
+// What is wrong with the ends of `steps` steps, or whether that many of the least ratio do not fit between them, naming
+// the first; empty: nothing. sigma_min may be 0, and a floor of 0 is none.
+std::string wrong_ends(double sigma_max, double sigma_min, double sigma_floor, double min_ratio, std::ptrdiff_t steps);
+
 // The promise that a design is never worse than a start: the first of the best starts that is better than `value` and
 // admitted; -1: there is none. `losses` are those of `count` rows of levels.
 std::ptrdiff_t better_start(const DesignProblem& problem, double value, const double* losses, const double* rows,

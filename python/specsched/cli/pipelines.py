@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from ..models.configured.choices import problem_with
-from ..models.configured.problems import DESIGNED, PipelineProblem, problem_of
+from ..models.configured.problems import PipelineProblem, problem_of
 from ..models.configured.published import MODELS, Published, published
 from ..samplers import Sampler
 from ..schedules.export.configuration import Configuration
-from ..schedules.export.diffusers import keyword_arguments
+from ..schedules.export.diffusers import DESIGNED, keyword_arguments
 from ..schedules.schedule import Schedule
 from ..spectra.sources import folders, images
 from .console import note, say

@@ -10,8 +10,8 @@ import typer
 
 from ..._support import checks
 from ..._support.files import write_whole
-from ...models.configured.problems import DESIGNED
 from ...schedules.export import IN_PYTHON, REFUSED, TARGETS
+from ...schedules.export.diffusers import DESIGNED
 from ...schedules.schedule import Schedule
 from ...schedules.training_grid import TrainingGrid
 from ..console import print_json, say

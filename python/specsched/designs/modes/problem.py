@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -198,7 +197,8 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
     high, low, floor = ends_of(options)
     ratio = _least_ratio(options.min_ratio, solver, count, high, low or floor)
     if levels is None:
-        _check_room(ratio, count, high, low, floor)
+        # A hair above, since the search shares out what the least gaps leave.
+        _core.check_ends(high, low, floor, ratio * (1.0 + 1e-12), count)
     parts = tuple(_modes(one, high, options) for one in sources)
     for part in parts:
         if not np.isclose(part.sigma_max, high, rtol=1e-6):
@@ -229,23 +229,6 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
         grid=grid,
         recordings=tuple(one.hash for one in sources if hasattr(one, "hash")),
     )
-
-
-def _check_room(ratio: float, count: int, high: float, low: float, floor: float) -> None:
-    """Whether so many levels fit between the ends."""
-    if low > 0.0 and floor > 0.0:
-        raise ValueError(
-            f"sigma_floor applies to schedules that end at 0; sigma_min is {low:g}: give one of the two"
-        )
-    bottom = low or floor
-    if bottom >= high:
-        raise ValueError(f"sigma_max must lie above sigma_min and sigma_floor, got {high:g} and {bottom:g}")
-    intervals = count if low else count - 1
-    if bottom and intervals * math.log(ratio) >= math.log(high / bottom):  # the power may have no double
-        raise ValueError(
-            f"min_ratio={ratio:g} leaves no room for {count} steps between {high:g} and {bottom:g}; it must be less "
-            f"than {(high / bottom) ** (1.0 / intervals):g}"
-        )
 
 
 def error_for(given: Any, solver: Sampler, sources: Sequence[Any]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from ... import _core
 from ..._support.checks import FloatArray
 from ...analysis.modes import Modes
 from ...spectra.spectrum import Spectrum
@@ -19,7 +20,6 @@ and .6 on networks of CIFAR-10, 5, 8 and 12 calls: `cifar16_eps` .0335 .0110 .00
 RECORDED_SMOOTH_ERROR = 0.2
 """The same beside a recording, which holds the network's own predictions on a few starts."""
 
-_LENGTH = 0.8  # as error_length in cpp/core/engine/engine.hpp: correlation exp(-distance^2 / (2 length^2)) in log sigma
 _GROUPS = 12  # of eigenvalues: errors of predictions need no more of their sizes
 _LEFT = 1e-3  # share of the variance of the errors that the modes leave out
 _FAINT = 1e-6  # share of the total variance below which a group of eigenvalues would only cost time
@@ -77,7 +77,7 @@ def _groups(spectrum: Spectrum) -> tuple[FloatArray, FloatArray]:
 
 def _courses(x: FloatArray, weights: FloatArray) -> FloatArray:
     """Functions of x, shape (nodes, functions), whose squares add up to the covariance of the errors."""
-    covariance = np.exp(-((x[:, None] - x) ** 2) / (2.0 * _LENGTH**2))
+    covariance = np.exp(-((x[:, None] - x) ** 2) / (2.0 * _core.ERROR_LENGTH**2))
     roots = np.sqrt(weights)
     variances, vectors = np.linalg.eigh(roots[:, None] * covariance * roots)
     variances, vectors = np.maximum(variances[::-1], 0.0), vectors[:, ::-1]

@@ -19,7 +19,8 @@ from ...samplers import (
     as_sampler,
 )
 from ...schedules.export.configuration import Configuration
-from .problems import DESIGNED, PipelineProblem, problem_of
+from ...schedules.export.diffusers import DESIGNED
+from .problems import PipelineProblem, problem_of
 from .solvers import DPM_DEFAULTS, unlike
 
 

@@ -14,11 +14,12 @@ from ..._support.notices import tell
 from ...designs.result import Design
 from ...designs.single import design
 from ...schedules.export.configuration import Configuration
+from ...schedules.export.diffusers import DESIGNED
 from ...spectra.sources import folders, images, table
 from ...spectra.spectrum import Spectrum
 from ..pipelines.diffusers import scheduler_class
 from .choices import problem_with
-from .problems import DESIGNED, PipelineProblem
+from .problems import PipelineProblem
 
 _KEPT = (
     "num_train_timesteps",

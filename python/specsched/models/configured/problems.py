@@ -22,10 +22,8 @@ from ...samplers import (
     Sampler,
 )
 from ...schedules.export.configuration import Configuration
+from ...schedules.export.diffusers import DESIGNED
 from .solvers import deis, dpm_multistep, dpm_singlestep, unipc
-
-DESIGNED = "specsched.diffusers.DesignedScheduler"
-"""Runner of solvers whose schedulers in diffusers take no custom levels."""
 
 _RESHAPING = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 """Settings that would replace the levels that are handed over."""

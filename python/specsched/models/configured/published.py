@@ -8,7 +8,8 @@ from typing import Any
 from ..._support import checks
 from ...samplers import Heun
 from ...schedules.export.configuration import Configuration
-from .problems import DESIGNED, PipelineProblem, problem_of
+from ...schedules.export.diffusers import DESIGNED
+from .problems import PipelineProblem, problem_of
 
 
 @dataclass(frozen=True)

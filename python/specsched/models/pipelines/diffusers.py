@@ -13,6 +13,7 @@ from ..._support.codes import ProcessName, process_code
 from ..._support.notices import tell
 from ...samplers import from_saved
 from ...schedules import saved
+from ...schedules.export.diffusers import DESIGNED
 from ...schedules.schedule import Schedule
 from ..adapters.base import check_range
 from ..adapters.diffusers import levels_of
@@ -21,9 +22,6 @@ from ..program import Execution
 from ..sampling import resolve
 from .calls import Plan, plan, told_levels
 from .network import check_origin, configuration_of, scheduler_from, times_of
-
-PUBLIC = "specsched.diffusers"
-"""Module under which the class is known, also in the files of pipelines."""
 
 
 class Stepped(NamedTuple):
@@ -370,6 +368,5 @@ def scheduler_class() -> Any:
         ) -> None:
             self._set_up(sigmas, sampler, process, network, prediction_type, round_timesteps)
 
-    DesignedScheduler.__module__ = PUBLIC
-    DesignedScheduler.__qualname__ = "DesignedScheduler"
+    DesignedScheduler.__module__, _, DesignedScheduler.__qualname__ = DESIGNED.rpartition(".")
     return DesignedScheduler

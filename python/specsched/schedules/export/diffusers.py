@@ -20,7 +20,10 @@ _ON_GRID = 2e-3
 # UniPC moves a first flow time this close to 1 (its own constant, scheduling_unipc_multistep.py).
 _UNIPC_BELOW_ONE = 1e-6
 
-_ANY = "or specsched.diffusers.DesignedScheduler, which runs any solver on any levels"
+DESIGNED = "specsched.diffusers.DesignedScheduler"
+"""The scheduler that runs what those of diffusers do not take, under the name that files of pipelines know it by."""
+
+_ANY = f"or {DESIGNED}, which runs any solver on any levels"
 
 
 def keyword_arguments(sigmas: FloatArray, scheduler: object) -> dict[str, Any]:
