@@ -77,6 +77,24 @@ def test_saved_designs_bring_their_solver_and_process(model: str, tmp_path: Path
     assert other > 2.0 * own
 
 
+def test_compare_on_a_recording(model: str, tmp_path: Path) -> None:
+    path, table = tmp_path / "recording.npz", tmp_path / "table.csv"
+    good("record", model, *ENDS, "--out", path)
+    recording = ss.Recording.load(path)
+    arguments = ("compare", path, "--steps", "4,6", "--sampler", "dpmpp_2m", "--no-tuned", "--out", table)
+    assert f"hash {recording.hash}" in good(*arguments)
+    found = json.loads(good(*arguments, "--json"))
+    assert found["data"]["hash"] == recording.hash
+    assert found["process"] == recording.process
+    design = ss.design(recording, 6, sampler="dpmpp_2m")
+    assert found["losses"]["designed"]["6"] == pytest.approx(design.loss, rel=1e-6)
+    edm = ss.baselines.edm(6, sigma_max=20.0, sigma_floor=0.02)
+    assert found["losses"]["edm"]["6"] == pytest.approx(
+        ss.evaluate(recording, edm, sampler="dpmpp_2m"), rel=1e-6
+    )
+    assert "designed" in table.read_text()
+
+
 def test_mistakes(model: str, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "a.npz")
     assert "give --sigma-max" in bad("record", model, *out)

@@ -11,6 +11,7 @@ from .._support.codes import LOSS_HEADINGS
 from ..analysis.losses import Costs
 from ..designs.heuristics import Member
 from ..designs.result import Design, cost_line
+from ..models.recordings.recording import Recording
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
 from .console import print_table, say, width
@@ -25,6 +26,14 @@ def show_spectrum(spectrum: Spectrum, title: str = "Spectrum") -> None:
     """One line: entries, dimension, range."""
     text = repr(spectrum)
     say(f"{title}: {text.partition('(')[2].removesuffix(')') if '(' in text else text}")
+
+
+def show_data(data: Spectrum | Recording, title: str) -> None:
+    """A spectrum in one line, or what a recording says of itself."""
+    if isinstance(data, Spectrum):
+        show_spectrum(data, title)
+    else:
+        say(f"{title}: {data!r}")
 
 
 def show_levels(schedule: Schedule, process: str) -> None:
@@ -81,6 +90,14 @@ def spectrum_document(spectrum: Spectrum) -> dict[str, Any]:
         "smallest": float(spectrum.eigenvalues.min()),
         "mean_power": float(spectrum.mean_power.sum()),
     }
+
+
+def data_document(data: Spectrum | Recording) -> dict[str, Any]:
+    """A spectrum, or a recording, in a few numbers."""
+    if isinstance(data, Spectrum):
+        return spectrum_document(data)
+    names = ("hash", "starts", "process", "sigma_max", "sigma_floor", "reference_error", "denoiser_error")
+    return {"shape": list(data.shape)} | {name: getattr(data, name) for name in names}
 
 
 def schedule_document(schedule: Schedule) -> dict[str, Any]:

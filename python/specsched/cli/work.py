@@ -11,11 +11,14 @@ from ..designs.heuristics import Member, best_member
 from ..designs.result import Design
 from ..designs.single import design
 from ..designs.with_eta import design_eta
+from ..models.recordings.recording import Recording, is_recording
 from ..schedules.schedule import Schedule
 from ..spectra.sources.table import load_spectrum
 from ..spectra.spectrum import Spectrum
 from .console import progress_bar, working
-from .options import DataOptions, SolverOptions, read_numbers
+from .options import DataOptions, EndOptions, SolverOptions, read_numbers
+
+Data = Spectrum | Recording
 
 DATA_HELP = (
     "Folder of images or sounds, an image, .wav or .flac file, .npy or .npz array, latents (.safetensors, .pt), a "
@@ -39,6 +42,19 @@ def read_for(source: str, data: DataOptions, solver: SolverOptions) -> Spectrum:
     return spectrum
 
 
+def with_recording(
+    source: str, solver: SolverOptions, ends: EndOptions
+) -> tuple[Recording | None, SolverOptions, EndOptions]:
+    """A saved recording, if DATA is one, and the options with its process and, where none are given, its ends."""
+    if not is_recording(source):
+        return None, solver, ends
+    found = Recording.load(source)
+    high = found.sigma_max if ends.sigma_max is None else ends.sigma_max
+    own = ends.sigma_min == 0.0 and ends.sigma_floor is None
+    floor = found.sigma_floor if own else ends.sigma_floor
+    return found, replace(solver, process=found.process), replace(ends, sigma_max=high, sigma_floor=floor)
+
+
 def read_schedule(path: Path) -> Schedule:
     """A schedule from .json (as `Schedule.save` writes), .npy, or numbers in a .txt file, noise -> clean."""
     if path.suffix.lower() == ".json":
@@ -51,10 +67,10 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def tune(
-    spectrum: Spectrum, steps: int, families: Sequence[str], ends: dict[str, Any], solver: dict[str, Any]
+    data: Data, steps: int, families: Sequence[str], ends: dict[str, Any], solver: dict[str, Any]
 ) -> dict[str, Member]:
     """The best member of each family; a run of several seconds, so it says how far it is."""
-    small = spectrum.compress() if len(spectrum) > 96 else spectrum
+    small = data.compress() if isinstance(data, Spectrum) and len(data) > 96 else data
     members: dict[str, Member] = {}
     for k, family in enumerate(families):
         with working(f"tuning the heuristics for {steps} steps ({k + 1} of {len(families)}: {family})"):
@@ -63,7 +79,7 @@ def tune(
 
 
 def best_design(
-    spectra: list[Spectrum], steps: int, members: dict[str, Member], *, with_eta: bool = False, **options: Any
+    spectra: Sequence[Data], steps: int, members: dict[str, Member], *, with_eta: bool = False, **options: Any
 ) -> Design:
     """The design; where a tuned heuristic beats it, a second search starts from that one."""
     data: Any = spectra[0] if len(spectra) == 1 else spectra

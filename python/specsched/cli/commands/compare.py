@@ -16,7 +16,7 @@ from ..console import note, print_json, print_table, say, width
 from ..files import Outputs
 from ..options import DataOptions, EndOptions, SearchOptions, SolverOptions, parse_steps
 from ..pipelines import PipelineOptions
-from ..work import DATA_HELP, best_design, read_for, tune
+from ..work import DATA_HELP, best_design, read_for, tune, with_recording
 
 DESIGNED = "designed"
 Table = dict[str, dict[int, float]]
@@ -25,7 +25,9 @@ Table = dict[str, dict[int, float]]
 
 def run(
     context: typer.Context,
-    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help=DATA_HELP + " Or a saved recording of a network.")
+    ],
     steps: Annotated[str, typer.Option(help="Numbers of steps, separated by commas.")],
     pipeline: PipelineOptions,
     reading: DataOptions,
@@ -45,19 +47,20 @@ def run(
     outputs.check_picture("--plot", plot)
     counts = parse_steps(steps)
     model, solver, ends, grid = pipeline.apply(solver, ends, context)
+    recording, solver, ends = with_recording(data, solver, ends)
     problem = solver.checked()
     options = problem | search.checked()
     levels = {count: ends.checked(solver.process, count) for count in counts}
     families = list(FAMILIES) if tuned and not grid else []  # none is tuned on a grid
     pipeline.warn_of([data], model)
-    spectrum = read_for(data, reading, solver)
+    source = read_for(data, reading, solver) if recording is None else recording
 
     table: Table = {}
     designs: dict[int, Costs] = {}
     for count in counts:
         allowance = {"denoiser_error": options["denoiser_error"]}
-        members = tune(spectrum, count, families, levels[count], problem | allowance)
-        found = best_design([spectrum], count, members, **options, **(levels[count] | grid))
+        members = tune(source, count, families, levels[count], problem | allowance)
+        found = best_design([source], count, members, **options, **(levels[count] | grid))
         losses = {DESIGNED: found.loss, **found.baselines}
         losses |= {f"{name}, tuned": member.loss for name, member in members.items()}
         for name, value in losses.items():
@@ -74,14 +77,14 @@ def run(
     if as_json:
         named = {name: {str(count): value for count, value in row.items()} for name, row in table.items()}
         document = {
-            "data": report.spectrum_document(spectrum),
+            "data": report.data_document(source),
             "steps": counts,
             "losses": named,
             "costs": {str(count): report.costs_document(each) for count, each in designs.items()},
         }
         print_json(report.problem_document(problem["sampler"], *solver.names) | document)
         return
-    report.show_spectrum(spectrum, data)
+    report.show_data(source, data)
     what = f"{LOSS_TITLES[solver.loss]} to the {solver.target}"
     say(f"{what} after so many steps of {problem['sampler'].name} ({solver.process})")
     _show(table, counts)

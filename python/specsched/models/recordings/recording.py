@@ -309,6 +309,15 @@ class Recording:
         return f"<p>{'<br>'.join(map(escape, self._lines()))}</p><table><tr>{head}</tr>{rows}</table>"
 
 
+def is_recording(path: str | os.PathLike[str]) -> bool:
+    """Whether a file looks like one that `Recording.save` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {"header", "gram", "slope"} <= set(file.files)
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError):
+        return False  # other kinds of data, of which other readers have more to say
+
+
 def _alike(a: Any, b: Any) -> tuple[Any, Any]:
     """Series of two degrees as series of the higher one; other values as they are."""
     if np.shape(a) == np.shape(b):
