@@ -66,6 +66,15 @@ def peer(name: str, dim: int, steps: int, sampler: str, threads: int = 2) -> Cal
     return lambda: _value(run(p.levels))
 
 
+def jax_loop(dim: int, steps: int, sampler: str) -> Call:
+    """Loss and gradient of a solver's plain loop, compiled by JAX."""
+    import peers_jax
+
+    p = make_problem(dim, steps)
+    run = peers_jax.jax_loop(sampler)(p.arrays, steps)
+    return lambda: _value(run(p.levels))
+
+
 def _value(result: tuple[float, Any]) -> dict[str, Any]:
     return {"value": result[0]}
 

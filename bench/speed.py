@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import peers
+import peers_jax
 from timing import Job, Lanes
 
 from specsched import _core
@@ -80,6 +81,19 @@ def multistep(lanes: Lanes) -> list[Row]:
         jobs["every eigenvalue, 2 threads"] = Job("specsched", "ours_plain", (dim, steps, "dpmpp_2m", 2))
         jobs["specsched, compressed"] = Job("specsched", "ours_compressed", (dim, steps, "dpmpp_2m"))
         found += _race(lanes, jobs, {"dim": dim, "steps": steps})
+    return found
+
+
+def solvers(lanes: Lanes) -> list[Row]:
+    """Other solvers on every eigenvalue and against the loop that JAX unrolls, at 10 steps."""
+    found = []
+    for sampler in peers_jax.SOLVERS:
+        jobs = {
+            TWO: Job("specsched", "ours", (3072, 10, sampler, 2)),
+            "every eigenvalue, 2 threads": Job("specsched", "ours_plain", (3072, 10, sampler, 2)),
+            "jax-loop": Job("jax", "jax_loop", (3072, 10, sampler)),
+        }
+        found += _race(lanes, jobs, {"sampler": sampler, "dim": 3072, "steps": 10})
     return found
 
 
@@ -176,6 +190,7 @@ PARTS: dict[str, Callable[[Lanes], list[Row]]] = {
     "kernels": kernels,
     "curves": curves,
     "multistep": multistep,
+    "solvers": solvers,
     "threads": threads,
     "compression": compression,
     "designs": designs,

@@ -44,8 +44,20 @@ def numbers(values: object, digits: int | None) -> Numbers:
 
 
 def functions(number: object) -> Any:
-    """The module (math or mpmath) whose exp, log, sqrt ... fit a scalar `number`."""
-    return mpmath() if hasattr(number, "_mpf_") else math
+    """The module (math, mpmath or jax.numpy) whose exp, log, sqrt ... fit a scalar `number`."""
+    if hasattr(number, "_mpf_"):
+        return mpmath()
+    return importlib.import_module("jax.numpy") if is_traced(number) else math
+
+
+def is_traced(number: object) -> bool:
+    """Whether JAX traces the number: it has no value yet that could be compared."""
+    return hasattr(number, "aval")
+
+
+def is_zero(level: Any) -> bool:
+    """Whether a level is 0; a traced one stands for a positive one."""
+    return not is_traced(level) and bool(level == 0)
 
 
 def elementwise(name: str, values: Numbers) -> Numbers:

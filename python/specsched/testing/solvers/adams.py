@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..numbers import Numbers, functions
+from ..numbers import Numbers, functions, is_traced, is_zero
 from .multistep import multistep_order
 from .one_step import Denoise, Noise
 
@@ -45,7 +45,7 @@ def _pndm(denoise: Denoise, y: Any, sigmas: Numbers, order: int) -> Any:
     A Runge-Kutta step goes over two levels, the first its middle; it needs a slope at its end, so not at level 0.
     """
     slopes: list[Any] = []
-    start, last = 0, len(sigmas) - (2 if sigmas[-1] == 0 else 1)
+    start, last = 0, len(sigmas) - (2 if is_zero(sigmas[-1]) else 1)
 
     def slope(at: Any, level: Any) -> Any:
         return (at - denoise(at, level)) * (1 / level)
@@ -128,7 +128,7 @@ def _lagrange_integrals(nodes: list[Any], then: Any) -> list[Any]:
 
 def _lagrange_coefficients(nodes: list[Any], j: int, origin: Any) -> list[Any]:
     """Coefficients in powers of (t - origin) of the polynomial that is 1 at nodes[j] and 0 at the others."""
-    power = [origin / origin if origin else 1]
+    power = [1 if is_traced(origin) or not origin else origin / origin]
     for i, node in enumerate(nodes):
         if i != j:
             shifted = [(origin - node) * c for c in power] + [0]
@@ -140,10 +140,10 @@ def _lagrange_coefficients(nodes: list[Any], j: int, origin: Any) -> list[Any]:
 
 def _log_integrals(nodes: list[Any], then: Any) -> list[Any]:
     """Integrals d sigma from nodes[0] to `then` of the Lagrange polynomials in u = log(sigma / nodes[0])."""
-    fn = functions(then)
+    fn = functions(nodes[0])
     logs = [fn.log(node / nodes[0]) for node in nodes]
     # To 0 the integrals of u^n e^u run to minus infinity.
-    moments = [-1, 1, -2, 6] if then == 0 else _exponential_moments(len(nodes), fn.log(then / nodes[0]))
+    moments = [-1, 1, -2, 6] if is_zero(then) else _exponential_moments(len(nodes), fn.log(then / nodes[0]))
     powers = [_lagrange_coefficients(logs, j, logs[0]) for j in range(len(logs))]
     return [nodes[0] * sum(c * m for c, m in zip(p, moments, strict=False)) for p in powers]
 
@@ -151,7 +151,7 @@ def _log_integrals(nodes: list[Any], then: Any) -> list[Any]:
 def _exponential_moments(count: int, h: Any) -> list[Any]:
     """Integrals of u^n e^u from 0 to h, n < count: by parts, or by a series where that cancels."""
     fn = functions(h)
-    if abs(h) < 1:
+    if not is_traced(h) and abs(h) < 1:
         return [_moment_series(n, h) for n in range(count)]
     moments = [fn.expm1(h)]
     for n in range(1, count):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..numbers import Numbers, functions
+from ..numbers import Numbers, functions, is_zero
 from .one_step import Denoise, Noise
 from .single_step import signal
 
@@ -54,7 +54,7 @@ def dpmpp_2m(
     past: list[Any] = []
     for k in range(len(sigmas) - 1):
         past.append(denoise(y, sigmas[k]))
-        if sigmas[k + 1] == 0:
+        if is_zero(sigmas[k + 1]):
             return past[-1]
         used = multistep_order(k, len(sigmas) - 1, order, lower_order_final, euler_at_final)
         steps = _log_steps(sigmas, k, used)
@@ -146,7 +146,7 @@ def dpmpp_2m_sde(
     past: list[Any] = []
     for k in range(len(sigmas) - 1):
         past.append(denoise(y, sigmas[k]))
-        if sigmas[k + 1] == 0:
+        if is_zero(sigmas[k + 1]):
             return past[-1]
         used = multistep_order(k, len(sigmas) - 1, order, lower_order_final, euler_at_final)
         steps = _log_steps(sigmas, k, used)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from ..numbers import Numbers, functions
+from ..numbers import Numbers, functions, is_zero
 
 Denoise = Callable[[Any, Any], Any]
 Noise = Callable[[], Any]
@@ -68,7 +68,7 @@ def heun(
         y, raised = _churn(y, now, len(sigmas) - 1, noise, (s_churn, s_tmin, s_tmax, s_noise))
         slope = (y - denoise(y, raised)) / raised
         step = then - raised
-        if then == 0:
+        if is_zero(then):
             y = y + slope * step
         else:
             trial = y + slope * step
@@ -115,7 +115,7 @@ def dpm_2_ancestral(
 
 def _midpoint(denoise: Denoise, y: Any, now: Any, then: Any) -> Any:
     slope = (y - denoise(y, now)) / now
-    if then == 0:
+    if is_zero(then):
         return y + slope * (then - now)
     fn = functions(now)
     middle = fn.exp((fn.log(now) + fn.log(then)) / 2)

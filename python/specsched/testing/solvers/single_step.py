@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from ..numbers import Numbers, functions
+from ..numbers import Numbers, functions, is_zero
 from .one_step import Denoise, Noise, ancestral
 
 
@@ -35,7 +35,7 @@ def dpmpp_2s_ancestral(
     for now, target in pairwise(sigmas):
         then, up = ancestral(now, target, eta)
         clean = denoise(y, now)
-        if then == 0:
+        if is_zero(then):
             y = y + (y - clean) / now * (then - now)
         else:
             fn = functions(now)
@@ -66,7 +66,7 @@ def dpmpp_sde(
     """
     for now, then in pairwise(sigmas):
         clean = denoise(y, now)
-        if then == 0:
+        if is_zero(then):
             return clean
         fn = functions(now)
         inner = fn.exp(fn.log(now) + (fn.log(then) - fn.log(now)) * r)
@@ -99,7 +99,7 @@ def dpmpp_singlestep(
         past.append(denoise(y, sigmas[k]))
         if used == 1:
             origin = y
-        if sigmas[k + 1] == 0:
+        if is_zero(sigmas[k + 1]):
             return past[-1]
         y = _block_update(origin, past[-used:], sigmas[k - used + 1 : k + 2], heun)
     return y

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ..numbers import Numbers, functions
+from ..numbers import Numbers, functions, is_traced, is_zero
 from .one_step import Denoise, Noise
 from .single_step import signal
 
@@ -41,7 +41,7 @@ def unipc(
             used = _order(k - 1, steps, order, lower_order_final)
             y = _update(before, [*past, prediction], sigmas[: k + 1], used, (bh, predict_x0), correct=True)
         past.append(prediction)
-        if sigmas[k + 1] == 0:
+        if is_zero(sigmas[k + 1]):
             return past[-1]
         before = y
         used = _order(k, steps, order, lower_order_final)
@@ -105,7 +105,7 @@ def _vandermonde(nodes: list[Any], right: list[Any]) -> list[Any]:
     n = len(nodes)
     rows = [[node**i for node in nodes] + [right[i]] for i in range(n)]
     for c in range(n):
-        pivot = max(range(c, n), key=lambda i: abs(rows[i][c]))
+        pivot = c if is_traced(rows[c][c]) else max(range(c, n), key=lambda i: abs(rows[i][c]))
         rows[c], rows[pivot] = rows[pivot], rows[c]
         for i in range(n):
             if i != c:
