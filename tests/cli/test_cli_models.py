@@ -77,7 +77,7 @@ def test_saved_designs_bring_their_solver_and_process(model: str, tmp_path: Path
     assert other > 2.0 * own
 
 
-def test_compare_on_a_recording(model: str, tmp_path: Path) -> None:
+def test_compare_and_design_on_a_recording(model: str, tmp_path: Path) -> None:
     path, table = tmp_path / "recording.npz", tmp_path / "table.csv"
     good("record", model, *ENDS, "--out", path)
     recording = ss.Recording.load(path)
@@ -93,6 +93,13 @@ def test_compare_on_a_recording(model: str, tmp_path: Path) -> None:
         ss.evaluate(recording, edm, sampler="dpmpp_2m"), rel=1e-6
     )
     assert "designed" in table.read_text()
+    saved, drawn = tmp_path / "design.json", tmp_path / "design.png"
+    options = ("--steps", 6, "--sampler", "dpmpp_2m", "--out", saved, "--plot", drawn)
+    assert f"hash {recording.hash}" in good("design", path, *options)
+    made = ss.Schedule.load(saved)
+    assert made.made_for["recordings"] == [recording.hash]
+    np.testing.assert_allclose(made.sigmas, design.schedule.sigmas, rtol=1e-6)
+    assert drawn.stat().st_size > 0
 
 
 def test_mistakes(model: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ DATA_HELP = (
     "saved spectrum, "
     "or one of the demos: photographs, digits, sound."
 )
+RECORDING_HELP = "Or a saved recording of a network, which brings its process and ends."
 
 
 def read_spectrum(source: str, data: DataOptions) -> Spectrum:

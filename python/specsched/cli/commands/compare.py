@@ -16,7 +16,7 @@ from ..console import note, print_json, print_table, say, width
 from ..files import Outputs
 from ..options import DataOptions, EndOptions, SearchOptions, SolverOptions, parse_steps
 from ..pipelines import PipelineOptions
-from ..work import DATA_HELP, best_design, read_for, tune, with_recording
+from ..work import DATA_HELP, RECORDING_HELP, best_design, read_for, tune, with_recording
 
 DESIGNED = "designed"
 Table = dict[str, dict[int, float]]
@@ -25,9 +25,7 @@ Table = dict[str, dict[int, float]]
 
 def run(
     context: typer.Context,
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help=DATA_HELP + " Or a saved recording of a network.")
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP + " " + RECORDING_HELP)],
     steps: Annotated[str, typer.Option(help="Numbers of steps, separated by commas.")],
     pipeline: PipelineOptions,
     reading: DataOptions,

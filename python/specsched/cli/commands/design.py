@@ -10,6 +10,7 @@ import typer
 
 from ...designs.heuristics import Member
 from ...designs.result import Design
+from ...models.recordings.recording import Recording
 from ...schedules.families import FAMILIES
 from ...spectra.spectrum import Spectrum
 from .. import report
@@ -17,13 +18,16 @@ from ..console import note, print_json, say
 from ..files import Outputs
 from ..options import DataOptions, EndOptions, SearchOptions, SolverOptions, VariantOptions
 from ..pipelines import PipelineOptions
-from ..work import DATA_HELP, best_design, read_for, read_schedule, tune
+from ..work import DATA_HELP, RECORDING_HELP, Data, best_design, read_for, read_schedule, tune, with_recording
 
 
 def run(
     context: typer.Context,
     data: Annotated[
-        list[str], typer.Argument(metavar="DATA", help=DATA_HELP + " Several: one schedule for all of them.")
+        list[str],
+        typer.Argument(
+            metavar="DATA", help=f"{DATA_HELP} {RECORDING_HELP} Several: one schedule for all of them."
+        ),
     ],
     steps: Annotated[int, typer.Option(help="Number of steps.")],
     pipeline: PipelineOptions,
@@ -48,6 +52,10 @@ def run(
     outputs.check("--out", out, (".json",))
     outputs.check_picture("--plot", plot)
     model, solver, ends, grid = pipeline.apply(solver, ends, context)
+    recordings: list[Recording | None] = []
+    for name in data:
+        recording, solver, ends = with_recording(name, solver, ends)
+        recordings.append(recording)
     options: dict[str, Any] = {**solver.checked(), **search.checked(), "combine": combine}
     options |= variant.checked(options["sampler"])
     levels = ends.checked(solver.process, steps)
@@ -60,17 +68,20 @@ def run(
     options |= levels | grid | {"init": None if init is None else read_schedule(init)}
     reading.checked()
     pipeline.warn_of(data, model)
-    spectra = [read_for(source, reading, solver) for source in data]
-    together = spectra[0] if len(spectra) == 1 else Spectrum.merged(spectra)
+    sources = [
+        read_for(name, reading, solver) if recording is None else recording
+        for name, recording in zip(data, recordings, strict=True)
+    ]
+    spectra = [source for source in sources if isinstance(source, Spectrum)]
+    together = sources[0] if len(sources) == 1 or not spectra else Spectrum.merged(spectra)
     # The worst of several losses is no loss of one spectrum, which is what a heuristic is tuned for; nor are tuned
     # heuristics on a grid or made for a neighbourhood.
-    one_loss = (combine == "mean" or len(spectra) == 1) and not (
-        "alphas_cumprod" in options or variant.robust
-    )
+    one_loss = len(sources) == 1 or (combine == "mean" and len(spectra) == len(sources))
+    one_loss &= not ("alphas_cumprod" in options or variant.robust)
     families = list(FAMILIES) if tuned and one_loss and not variant.design_eta else []
     allowance = {"denoiser_error": options["denoiser_error"]}
     members = tune(together, steps, families, levels, solver.checked() | allowance)
-    found = best_design(spectra, steps, members, with_eta=variant.design_eta, **options)
+    found = best_design(sources, steps, members, with_eta=variant.design_eta, **options)
 
     outputs.add(out, found.schedule.save)
     if plot is not None:
@@ -78,12 +89,12 @@ def run(
     outputs.write()
     if as_json:
         names = report.problem_document(found.sampler, *solver.names)
-        summaries = [report.spectrum_document(spectrum) for spectrum in spectra]
+        summaries = [report.data_document(source) for source in sources]
         run_in = {} if model is None else {"pipeline": model.document(found.schedule)}
         print_json({**names, "data": summaries, **report.design_document(found, members), **run_in})
     else:
-        for source, spectrum in zip(data, spectra, strict=True):
-            report.show_spectrum(spectrum, source)
+        for name, source in zip(data, sources, strict=True):
+            report.show_data(source, name)
         show(found, members)
         if model is not None:
             model.show(found.schedule, out)
@@ -115,7 +126,7 @@ def show(found: Design, members: dict[str, Member]) -> None:
     report.show_losses("designed", found.loss, found.baselines, members, found.loss_name)
 
 
-def picture(found: Design, spectrum: Spectrum, members: dict[str, Member]) -> Any:
+def picture(found: Design, data: Data, members: dict[str, Member]) -> Any:
     """Writer of the picture: the design beside the three best schedules, tuned ones included."""
     from ...plot import best_baselines, plot_design, save_figure
 
@@ -124,5 +135,5 @@ def picture(found: Design, spectrum: Spectrum, members: dict[str, Member]) -> An
     chosen = sorted(rivals, key=lambda name: rivals[name][0])[:2]
     # The best schedule without any tuning is what most people would use: always show it.
     chosen.append(next(name for name in best_baselines(found, 3) if name not in chosen))
-    figure = plot_design(found, spectrum, others={name: rivals[name][1] for name in chosen})
+    figure = plot_design(found, data, others={name: rivals[name][1] for name in chosen})
     return lambda path: save_figure(figure, path)
