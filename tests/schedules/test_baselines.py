@@ -201,3 +201,9 @@ def test_all_schedules_checks_its_arguments() -> None:
         baselines.all_schedules(5, sigma_max=[1.0])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="steps must be at least 1"):
         baselines.all_schedules(0)
+
+
+def test_sigmoid_between_ends_alone() -> None:
+    """The first level overflowed before its end took its place."""
+    assert baselines.sigmoid(1, end=43.0).sigmas.tolist() == baselines.sigmoid(1).sigmas.tolist()
+    assert np.isfinite(baselines.sigmoid(3, start=-300.0, end=300.0).sigmas).all()

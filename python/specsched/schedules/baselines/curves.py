@@ -140,7 +140,7 @@ def sigmoid(
     with np.errstate(divide="ignore"):
         rising, falling = np.log(-np.expm1(-2 * u)), np.log(-np.expm1(-2 * np.maximum(length - u, 0.0)))
     log_ratio = 2 * u - length + rising - falling
-    return finish(np.exp(0.5 * (np.clip(log_ratio, -1400.0, 1400.0) + offset)), where, "sigmoid")
+    return finish(np.exp(0.5 * np.clip(log_ratio + offset, -1400.0, 1400.0)), where, "sigmoid")
 
 
 def _log_cosh(x: float) -> float:
