@@ -83,7 +83,7 @@ def _thread_bars(axes: Axes, rows: list[Row]) -> None:
             axes.bar(place + 0.1, two * scale, 0.2, color=COLOURS[who])
             axes.text(place, max(one, two) * scale * 1.15, f"d = {dim}", ha="center", fontsize=6)
     axes.set_yscale("log")
-    axes.set_ylim(0.02, None)
+    axes.set_ylim(0.02, 2 * axes.get_ylim()[1])  # room for the highest label
     axes.set_xticks([0.22, 1.22, 2.22], ["specsched", "numba", "PyTorch"])
     axes.set_ylabel("ns per eigenvalue and step")
     axes.set_title("one thread (pale) and two, S = 112")
