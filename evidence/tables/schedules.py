@@ -145,7 +145,9 @@ def features(results: Path, network: str) -> str:
     rows = read(results / f"features_{network}.csv")
     columns = ("frechet_data", "energy_data", "frechet_converged", "energy_converged")
     head = "schedule | calls | Frechet, data | energy, data | Frechet, converged | energy, converged"
-    return table(head, [[r["schedule"], r["calls"], *(max(0.0, round(float(r[c]), 9)) for c in columns)] for r in rows])
+    return table(
+        head, [[r["schedule"], r["calls"], *(max(0.0, round(float(r[c]), 9)) for c in columns)] for r in rows]
+    )
 
 
 def needed(curve: list[tuple[int, float]], wanted: float) -> str:
