@@ -69,7 +69,7 @@ def cpp(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff and mypy; the stub of the compiled module against the module."""
-    session.install(".", *_extra("lint"))
+    session.install(".[test]", *_extra("lint"))  # mypy reads the types of what the extras bring
     session.run("ruff", "check", *PYTHON_SOURCES)
     session.run("ruff", "format", "--check", *PYTHON_SOURCES)
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
