@@ -77,7 +77,7 @@ def test_timesteps_take_few_evaluations(
     quick = ss.design(recording, 10, sampler=sampler, alphas_cumprod=GRID)
     monkeypatch.setattr(on_timesteps, "NEAR", -1.0)
     thorough = ss.design(recording, 10, sampler=sampler, alphas_cumprod=GRID)
-    assert quick.nfev < 0.25 * thorough.nfev
+    assert quick.nfev < 0.3 * thorough.nfev
     assert loss_of(recording, quick) <= loss_of(recording, thorough) * 1.01
 
 
@@ -142,6 +142,10 @@ def test_a_recording_and_a_spectrum_together(recording: ss.Recording) -> None:
         ss.evaluate(spectrum, found.schedule, sampler="dpmpp_2m"), rel=1e-6
     )
     assert ss.design(recording, 5, sampler=Multistep(order=3)).denoiser_error == 0.03
+    for steps, error in ((5, 0.06), (10, 0.045), (13, 0.03)):
+        found = ss.design(spectrum, steps, sampler=Multistep(order=2), sigma_max=HIGH, sigma_floor=LOW)
+        assert found.denoiser_error == pytest.approx(error)
+        assert np.abs(found.sampler.coefficients).max() <= 2.0
 
 
 def test_worst_case_is_stationary(guided: list[ss.Recording]) -> None:

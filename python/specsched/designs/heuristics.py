@@ -134,7 +134,7 @@ def best_member(
     }
     solver = as_sampler(sampler)
     if nodes is full and has_modes(full):
-        error = error_for(denoiser_error, solver, [full])
+        error = error_for(denoiser_error, solver, [full], steps)
     else:
         error = denoiser_error_for(denoiser_error, solver, target)
     untuned = space.baseline(steps, **ends)
