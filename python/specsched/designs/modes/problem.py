@@ -240,7 +240,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
 
 
 def error_for(given: Any, solver: Sampler, sources: Sequence[Any], steps: int) -> float:
-    """Error of predictions to allow for: what was asked for, or the default of the sources, the solver and the steps."""
+    """Error of predictions to allow for: what was asked for, or the default of sources, solver and steps."""
     default = denoiser_error_for(given, solver, "limit")
     recorded = any(map(_is_recording, sources))
     if given is not None:
