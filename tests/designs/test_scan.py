@@ -229,7 +229,7 @@ def test_rows_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'specsched\[scan\]'"):
         result.to_pandas()
-    with pytest.raises(TypeError, match="'sigmas' is list"):
+    with pytest.raises(ValueError, match=r"unknown array of the result 'sigmas'; known: .*losses"):
         result.grid("sigmas")
 
 

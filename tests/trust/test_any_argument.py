@@ -153,6 +153,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "kl_optimal": {"eigenvalue": NUMBERS},
     "linear_quadratic": {"threshold_noise": NUMBERS},
     "flow_shift": {"shift": NUMBERS},
+    "scaled_linear": {"beta_start": NUMBERS, "beta_end": NUMBERS, "train_steps": STEPS},
+    "exponential": {},
     "lu": {},
     "flow_uniform": {},
     "align_your_steps": {"table": HOSTILE},
@@ -182,6 +184,11 @@ CALLS: dict[str, Call] = {
         {"ndim": NUMBERS, "channel_axis": NUMBERS, "channels": HOSTILE, "mean": HOSTILE, "ddof": NUMBERS},
     ),
     "Spectrum.from_labels": (ss.Spectrum.from_labels, [ROWS, ROWS], {"estimator": HOSTILE}),
+    "Spectrum.power_law": (
+        ss.Spectrum.power_law,
+        [st.one_of(st.integers(1, 32), st.tuples(st.integers(1, 8), st.integers(1, 8)), HOSTILE)],
+        {"exponent": NUMBERS, "variance": NUMBERS, "channels": st.one_of(st.integers(1, 3), HOSTILE)},
+    ),
     "Spectrum.load": (ss.Spectrum.load, [HOSTILE], {}),
     "Spectrum.scaled": (
         lambda *a, **k: small().scaled(*a, **k),
@@ -217,15 +224,22 @@ CALLS: dict[str, Call] = {
         [POWERS, STEPS],
         {**JUDGED, **ENDS, "family": FAMILY},
     ),
-    "demo_sound": (
+    "sources.demo_sound": (
         lambda *a, **k: ss.Spectrum.from_stationary(_sources().demo_sound(*a, **{"count": 4, **k})),
         [st.one_of(st.integers(2, 32), HOSTILE)],
         {"rate": NUMBERS, "seed": HOSTILE},
     ),
-    "load_spectrum": (lambda *a, **k: _sources().load_spectrum(*a, **k), [HOSTILE], {"limit": NUMBERS}),
-    **{name: (getattr(baselines, name), [STEPS], {**ENDS, **shape}) for name, shape in SHAPES.items()},
+    "sources.load_spectrum": (
+        lambda *a, **k: _sources().load_spectrum(*a, **k),
+        [HOSTILE],
+        {"limit": NUMBERS},
+    ),
     **{
-        kind.__name__: (kind, [], dict.fromkeys(kind.__dataclass_fields__, NUMBERS))
+        f"baselines.{name}": (getattr(baselines, name), [STEPS], {**ENDS, **shape})
+        for name, shape in SHAPES.items()
+    },
+    **{
+        f"samplers.{kind.__name__}": (kind, [], dict.fromkeys(kind.__dataclass_fields__, NUMBERS))
         for kind in dict.fromkeys(SAMPLERS.values())
     },
 }
@@ -259,7 +273,10 @@ def check_finite(value: Any) -> None:
 
 
 def answers_in_words(
-    function: Callable[..., Any], given_always: list[Any], may_be_given: dict[str, Any]
+    function: Callable[..., Any],
+    given_always: list[Any],
+    may_be_given: dict[str, Any],
+    admitted: tuple[type[Exception], ...] = ADMITTED,
 ) -> None:
     """Call with drawn arguments: numbers are finite, errors of an admitted kind and without words of the machinery."""
     some = st.fixed_dictionaries({}, optional=may_be_given)
@@ -278,7 +295,7 @@ def answers_in_words(
             warnings.simplefilter("ignore", Notice)  # advice to the user, in words
             try:
                 result = function(*arguments, **options)
-            except ADMITTED as error:
+            except admitted as error:
                 text = str(error)
                 assert text
                 assert not any(word in text for word in NEVER), text

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from test_any_argument import (
+    DESIGNED,
     HOSTILE,
     JUDGED,
     LEVELS,
@@ -54,6 +55,27 @@ NOISE = st.one_of(
 RECORDED = ss.record(EXACT, STARTS, sigma_max=20.0, sigma_floor=0.02, levels=64)
 RUN = {"sampler": SAMPLER, "process": PROCESS, "start": NOISE}
 FLOORED = {**RUN, "sigma_floor": NUMBERS, "batch_size": STEPS, "progress": HOSTILE, "executor": HOSTILE}
+SOURCE = st.one_of(st.just([4.0, 1.0, 0.1]), POWERS)
+CONFIG = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon",
+}
+TEXTS = st.sampled_from(["linear", "v_prediction", "squaredcos_cap_v2", "nothing of that name"])
+
+
+def scheduler(changes: dict[str, Any] | None = None) -> Any:
+    """A scheduler of diffusers with one setting changed; the settings need not fit it."""
+    found = pytest.importorskip("diffusers").DPMSolverMultistepScheduler(**CONFIG)
+    found.register_to_config(**(changes or {}))
+    return found
+
+
+def torch_starts() -> Any:
+    """The starts as a tensor."""
+    return pytest.importorskip("torch").from_numpy(STARTS)
+
 
 CALLS: dict[str, Call] = {
     "costs": (
@@ -105,6 +127,67 @@ CALLS: dict[str, Call] = {
             "max_calls": st.one_of(st.integers(1, 400), HOSTILE),
             "max_iter": st.one_of(st.integers(1, 3), HOSTILE),
         },
+    ),
+    "design_for": (
+        lambda config, *a, **k: ss.design_for(scheduler(config), *a, **k),
+        [
+            st.dictionaries(st.sampled_from(sorted(CONFIG)), st.one_of(NUMBERS, TEXTS), max_size=1),
+            SOURCE,
+            STEPS,
+        ],
+        {
+            **{
+                name: DESIGNED[name]
+                for name in ("sampler", "loss", "min_ratio", "denoiser_error", "init", "sigma_max")
+            },
+            "max_iter": st.integers(1, 20),
+        },
+    ),
+    "design_for anything": (ss.design_for, [HOSTILE, SOURCE, STEPS], {}),
+    "diffusers.DesignedScheduler": (
+        lambda *a, **k: ss.diffusers.DesignedScheduler(*a, **k).init_noise_sigma,
+        [LEVELS],
+        {
+            "sampler": st.one_of(st.just({"name": "dpmpp_2m"}), HOSTILE),
+            "process": PROCESS,
+            "network": HOSTILE,
+            "prediction_type": st.one_of(st.sampled_from(["epsilon", "v_prediction"]), HOSTILE),
+            "num_train_timesteps": STEPS,
+            "use_flow_sigmas": HOSTILE,
+            "round_timesteps": HOSTILE,
+        },
+    ),
+    "diffusers.DesignedScheduler.from_design": (
+        lambda *a, **k: ss.diffusers.DesignedScheduler.from_design(*a, **k).init_noise_sigma,
+        [LEVELS, st.one_of(st.builds(scheduler), HOSTILE)],
+        {"sampler": SAMPLER, "process": PROCESS, "prediction_type": HOSTILE, "round_timesteps": HOSTILE},
+    ),
+    "k_diffusion.sampler": (
+        lambda design, x, sigmas, **k: ss.k_diffusion.sampler(design, **k)(
+            lambda y, sigma: 0.5 * y, x, sigmas
+        ),
+        [LEVELS, NOISE, LEVELS],
+        {"sampler": SAMPLER, "flow": HOSTILE},
+    ),
+    "models.from_diffusers": (
+        lambda *a, **k: ss.models.from_diffusers(*a, **k)(torch_starts(), 1.0) and None,
+        [st.one_of(st.just(lambda x, t: x), HOSTILE), st.one_of(st.builds(scheduler), HOSTILE)],
+        {
+            "guidance_scale": NUMBERS,
+            "unconditional": HOSTILE,
+            "prediction_type": HOSTILE,
+            "timestep_scale": NUMBERS,
+        },
+    ),
+    "models.from_edm": (
+        lambda *a, **k: ss.models.from_edm(*a, **k)(STARTS, 1.0),
+        [st.one_of(st.just(lambda x, sigma: 0.5 * x), HOSTILE)],
+        {"guidance_scale": NUMBERS, "unconditional": HOSTILE, "batched": HOSTILE},
+    ),
+    "models.from_k_diffusion": (
+        lambda *a, **k: ss.models.from_k_diffusion(*a, **k)(STARTS, 1.0),
+        [st.one_of(st.just(lambda x, sigma: 0.5 * x), HOSTILE)],
+        {},
     ),
     "models.gaussian": (
         lambda *a, **k: ss.models.gaussian(*a, **k)(STARTS, 1.0),

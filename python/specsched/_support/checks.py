@@ -63,6 +63,18 @@ def steps(value: object) -> int:
     return integer("steps", value, minimum=1, maximum=MOST_STEPS)
 
 
+def instance(name: str, value: object, kind: type) -> None:
+    """Raise TypeError for what is not of that class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+
+
+def flag(name: str, value: object) -> None:
+    """Raise TypeError for what is neither True nor False: of an array nobody knows which it is."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {brief(value)}")
+
+
 def path(name: str, value: object) -> str:
     """A path as a string, as the system takes it."""
     if not isinstance(value, (str, os.PathLike)):

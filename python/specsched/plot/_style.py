@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._support import checks
 from .._support.files import staged
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ MARKERS = ("s", "^", "D", "v", "P", "X")
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 150) -> None:
     """Write a figure in the format that the file's ending names; the file appears whole or not at all.
 
+    `dpi`, dots per inch, lies within 10 (letters of three dots) and 2400 (24,000 dots for ten inches).
+
     Raises
     ------
+    TypeError
+        If `figure` is no figure.
     ValueError
-        If Matplotlib cannot write such a file (the message lists the endings).
+        If Matplotlib cannot write such a file (the message lists the endings), or `dpi` is out of its range.
     OSError
         If the file cannot be written; then nothing is left behind.
 
@@ -47,11 +52,15 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 150)
     ...     path.read_bytes()[1:4]
     b'PNG'
     """
-    check_ending(path)
+    check_ending(path)  # which says what is missing without Matplotlib
+    from matplotlib.figure import Figure
+
+    checks.instance("figure", figure, Figure)
+    dots = checks.real("dpi", dpi, minimum=10, maximum=2400)
     # The ending, not the name of the file beside it, says what is written: links may have another one.
     kind = Path(path).suffix.lower().removeprefix(".")
     with staged(path) as beside:
-        figure.savefig(beside, dpi=dpi, format=kind)
+        figure.savefig(beside, dpi=dots, format=kind)
 
 
 def check_ending(path: str | os.PathLike[str]) -> None:

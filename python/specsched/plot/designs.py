@@ -59,8 +59,7 @@ def plot_design(
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['noise level σ', 'variance', 'std ratio']
     """
-    if not isinstance(design, Design):
-        raise TypeError(f"design must be a Design, got {type(design).__name__}")
+    checks.instance("design", design, Design)
     data = as_spectrum("spectrum", spectrum)
     judge = spectrum if has_modes(spectrum) else data
     rivals = best_baselines(design, count) if others is None else schedule_table("others", others)
@@ -163,6 +162,7 @@ def best_baselines(design: Design, count: int = 3) -> dict[str, Schedule]:
     >>> list(best_baselines(found, 1)) == [found.best_baseline[0]]
     True
     """
+    checks.instance("design", design, Design)
     count = checks.integer("count", count, minimum=1)
     names = sorted(design.baselines, key=design.baselines.__getitem__)
     return {name: design.baseline_schedules[name] for name in names[:count]}

@@ -40,8 +40,7 @@ def plot_trace(result: Transfer, *, count: int = 10, last: int | None = None) ->
     >>> figure.axes[0].get_xlabel()
     'step'
     """
-    if not isinstance(result, Transfer):
-        raise TypeError(f"result must be a Transfer, got {type(result).__name__}")
+    checks.instance("result", result, Transfer)
     count = checks.integer("count", count, minimum=1)
     steps = result.schedule.steps
     kept = steps if last is None else min(checks.integer("last", last, minimum=1), steps)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._support import checks
-from ..schedules.schedule import Schedule
+from ..schedules.schedule import Schedule, as_schedule
 
 _MAY_BE_INFINITE = ("s_tmax",)
 """Options for which infinity means that there is no limit; all others are finite."""
@@ -87,11 +87,12 @@ class Sampler:
         >>> ss.samplers.Heun().function_evaluations(ss.Schedule([10.0, 1.0, 0.1, 0.0]))
         5
         """
+        schedule = as_schedule(schedule)
         return self.core.function_evaluations(schedule.steps, float(schedule.sigmas[-1]) == 0.0)
 
     def check(self, schedule: Schedule) -> None:
         """Raise ValueError where sampler and levels do not fit."""
-        problem = self.core.check(schedule.sigmas)
+        problem = self.core.check(as_schedule(schedule).sigmas)
         if problem:
             raise ValueError(problem)
 

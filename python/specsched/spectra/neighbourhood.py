@@ -64,6 +64,8 @@ class Neighbourhood:
             Weigh every spectrum so that its total power, variance and mean, is that of the one in the middle:
             W2 distances then count relative to the size of the data, and large scales do not outweigh small ones.
         """
+        checks.instance("spectrum", spectrum, Spectrum)
+        checks.flag("relative", relative)
         varied = [spectrum.scaled(scale, tilt=tilt) for scale in self.scales for tilt in self.tilts]
         if not relative:
             return varied

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.values import ByValue
 from ...schedules.schedule import Schedule
@@ -96,11 +97,8 @@ class ScanResult(ByValue):
 
     def grid(self, name: str) -> NDArray[Any]:
         """The array of that name ("losses", "success", ...) in the shape of the axes."""
-        values = getattr(self, name)
-        if not isinstance(values, np.ndarray):
-            raise TypeError(
-                f"name must be that of an array of the result, {name!r} is {type(values).__name__}"
-            )
+        arrays = {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
+        values: NDArray[Any] = checks.lookup("array of the result", name, arrays)
         return values.reshape(self.shape)
 
     def schedule(self, index: int) -> Schedule:

@@ -175,7 +175,8 @@ def levels_of(scheduler: Any, prediction_type: str | None) -> Levels:
             f"scheduler must be an instance of a diffusers scheduler, got {scheduler!r:.80}; pass pipe.scheduler"
         )
     name = type(scheduler).__name__
-    kind = prediction_type or _option(scheduler, "prediction_type", "epsilon")
+    kind = _option(scheduler, "prediction_type", "epsilon") if prediction_type is None else prediction_type
+    checks.instance("prediction_type", kind, str)
     if name.startswith("FlowMatch") or kind == "flow_prediction":
         return _flow(scheduler)
     if hasattr(scheduler, "precondition_outputs") and _option(scheduler, "sigma_data") is not None:

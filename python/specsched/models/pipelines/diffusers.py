@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import _core
+from ..._support import checks
 from ..._support.codes import ProcessName, process_code
 from ..._support.notices import tell
 from ...samplers import from_saved
@@ -91,7 +92,8 @@ class Designed:
         process_code(process)
         own = scheduler_from(network)
         self._levels = levels_of(own, kind)
-        self._rounded = bool(rounded) and self._levels.discrete
+        checks.flag("round_timesteps", rounded)
+        self._rounded = rounded and self._levels.discrete
         self._plan = plan(self.sampler, self.schedule)
         self.order = self._plan.calls_per_step
         told = told_levels(self._plan.calls)

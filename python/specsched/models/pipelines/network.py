@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._support import checks
 from ..._support.notices import tell
 from ...schedules import saved
 from ...schedules.schedule import Schedule
@@ -36,9 +37,11 @@ def scheduler_from(network: Mapping[str, Any]) -> Any:
     """The scheduler of diffusers with this configuration."""
     import diffusers
 
+    checks.instance("network", network, Mapping)
     name = str(network.get("_class_name"))
-    kind = getattr(diffusers, name, None)
-    if kind is None:
+    kind: Any = getattr(diffusers, name, None)
+    known = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not known:
         raise ValueError(
             f"the network's scheduler {name!r} is none of diffusers; pass one of diffusers with the same levels"
         )

@@ -126,8 +126,7 @@ def record(
     low = checks.level("sigma_floor", checks.real("sigma_floor", sigma_floor, below=high))
     count = checks.integer("levels", levels, minimum=16, maximum=4096)
     size = checks.integer("batch_size", batch_size, minimum=1)
-    if not isinstance(slopes, (bool, np.bool_)):
-        raise TypeError(f"slopes must be True or False, got {checks.brief(slopes)}")
+    checks.flag("slopes", slopes)
     check_executor(executor)
     ops = check_noise(noise)
     check_spread(noise, ops)

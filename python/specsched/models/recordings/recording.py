@@ -184,6 +184,7 @@ class Recording:
 
     def check_model(self, answers: FloatArray) -> None:
         """Raise unless these answers to the fixed numbers (`probe_model`) are those of the recorded network."""
+        answers = checks.real_array("answers", answers)
         if answers.shape != self.fingerprint.shape:
             raise ValueError(f"the recording is of another model: its samples have shape {self.shape}")
         change = np.abs(answers - self.fingerprint).max() / np.abs(self.fingerprint).max()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._support import checks
 from ..._support.checks import FloatArray
 from ..levels import single_precision
 
@@ -52,6 +53,7 @@ def comfy_sigmas(sigmas: FloatArray, *, flow: bool = False) -> ComfySigmas:
     >>> Schedule([3.0, 1.0, 0.0]).to_comfyui(flow=True).values
     [0.75, 0.5, 0.0]
     """
+    checks.flag("flow", flow)
     values = single_precision(sigmas / (1.0 + sigmas) if flow else sigmas)
     text = ", ".join(np.format_float_positional(value, trim="-") for value in values)
     return ComfySigmas(text, values.tolist())
