@@ -186,10 +186,36 @@ void test_names() {
     CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end(), "names are unique");
 }
 
+// What does not fit is said before anything runs.
+void test_solvers_and_levels() {
+    const std::vector<double> sigmas{10.0, 3.0, 1.0, 0.0};
+    const auto expect = [&](const char* words, const char* solver, const std::map<std::string, double>& options,
+                            const auto& spoil) {
+        SolverSpec spec = parse_solver(solver, options);
+        spoil(spec);
+        const std::string wrong = check(spec, view(sigmas));
+        CHECK(wrong.find(words) != std::string::npos, std::string(solver) + ": " + wrong);
+    };
+    const auto nothing = [](SolverSpec&) {};
+    expect("no coefficients yet", "multistep", {{"order", 3.0}}, nothing);
+    expect("2 rows for 3 steps", "multistep", {{"order", 3.0}}, [](SolverSpec& s) { s.coefficients.assign(4, 0.1); });
+    expect("2 values for 3 steps", "multistep", {{"order", 3.0}}, [](SolverSpec& s) {
+        s.coefficients.assign(6, 0.1);
+        s.model_times.assign(2, 0.0);
+    });
+    expect("2 values for 3 steps", "ddim", {}, [](SolverSpec& s) { s.eta_steps.assign(2, 0.5); });
+    expect("no option 'eta'", "heun", {}, [](SolverSpec& s) { s.eta_steps.assign(3, 0.5); });
+    CHECK(check(parse_solver("multistep", {{"order", 1.0}}), view(sigmas)).empty(), "order 1 needs no table");
+    CHECK(!check(parse_solver("ddim", {}), {sigmas.data(), 1}).empty(), "one level is no schedule");
+    CHECK(function_evaluations(parse_solver("heun", {}), 5, true) == 9, "no correction of the last step to 0");
+    CHECK(function_evaluations(parse_solver("heun", {}), 5, false) == 10, "two for every step");
+}
+
 }  // namespace
 
 int main() {
     test_names();
+    test_solvers_and_levels();
     test_closed_forms();
     test_trace();
     test_eta();
