@@ -247,6 +247,9 @@ def test_demo(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
     gains = [line.partition(" %")[0].split()[-1] for line in text.splitlines() if " %" in line]
     assert len(gains) == 7  # of the best eight rows
+    document = json.loads(good("demo", "--steps", 6, "--size", 16, "--out-dir", tmp_path, "--json"))
+    assert document["data"][0]["dim"] == 768.0
+    assert f"{document['value']:.5g}" in text
     assert f"and {len(ss.baselines.TABLE) + len(FAMILIES) - 7} more" in text
     assert min(map(float, gains)) >= 0.0
 

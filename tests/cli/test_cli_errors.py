@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import soundfile
 from cli_runner import bad, good, run, write_images
 
 import specsched as ss
-from specsched import plot
+from specsched import cli, plot
+from specsched._support.notices import Notice
+from specsched.cli.shell import errors
 
 
 def test_bad_options(data: Path) -> None:
@@ -169,3 +173,59 @@ def test_missing_extras(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "pip install 'specsched[data]'" in bad("spectrum", folder)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert "pip install 'specsched[demo]'" in bad("spectrum", "digits")
+
+
+def test_without_the_extra_the_program_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "specsched.cli.app")
+    with monkeypatch.context() as absent, pytest.raises(SystemExit) as end:
+        absent.setitem(sys.modules, "typer", None)
+        cli.main()
+    assert end.value.code == 2
+    assert "pip install 'specsched[cli]'" in capsys.readouterr().err
+    # What is missing inside the package is a fault of the package, and keeps its traceback.
+    monkeypatch.setitem(sys.modules, "specsched.cli.app", None)
+    with pytest.raises(ImportError, match="specsched"):
+        cli.main()
+
+
+def test_the_callers_way_of_ctrl_c_comes_back() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with cli._ended_by_interrupts():
+            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with cli._ended_by_interrupts():  # who ignores it goes on ignoring it
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_faults_of_the_program_keep_their_traceback(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("specsched.cli.commands.spectrum.read_spectrum", broken)
+    assert isinstance(run("spectrum", data).exception, KeyError)
+
+
+def test_warnings_of_other_libraries_stay_warnings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda message, *_, **__: seen.append(str(message)))
+        errors._show_notices({"sigma_max": "--sigma-max"})
+        warnings.warn("of another library", RuntimeWarning, stacklevel=1)
+        warnings.warn("sigma_max was chosen", Notice, stacklevel=1)
+    assert seen == ["of another library"]
+    assert capsys.readouterr().err == "note: --sigma-max was chosen\n"
+
+
+def test_errors_of_the_system_name_the_file(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    assert bad("evaluate", data, tmp_path / "a.json").startswith("error: Is a directory: ")
+    assert "a.json'" in bad("evaluate", data, tmp_path / "a.json")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cli_runner import SPECTRUM, bad, good
+from rich.console import Console
 
 import specsched as ss
+from specsched.cli import console, work
+from specsched.designs.heuristics import Member
 
 
 def test_design_on_the_timesteps_of_a_model(data: Path, tmp_path: Path) -> None:
@@ -51,3 +56,44 @@ def test_bad_variants(data: Path, tmp_path: Path) -> None:
     assert "--robust" in bad("design", data, "--steps", 2, "--robust", -1)
     assert "eta" in bad("design", data, "--steps", 2, "--sampler", "heun", "--design-eta")
     assert "--init" in bad("design", data, "--steps", 2, "--method", "slsqp", "--design-eta")
+
+
+def test_what_has_no_limit_is_judged_against_the_data(data: Path) -> None:
+    asked = ("evaluate", data, "edm", "--steps", 5, "--sampler", "edm_stochastic", "--sigma-max", 20)
+    assert "--target data" in bad(*asked)
+    text = good(*asked, "--target", "data")
+    schedule = ss.baselines.edm(5, sigma_max=20.0)
+    loss = ss.evaluate(SPECTRUM, schedule, sampler="edm_stochastic", target="data")
+    assert f"{loss:#.5g}" in text
+    assert "the ends" not in text  # there is no limit that they could be measured by
+
+
+@pytest.mark.parametrize("option", ["--plot", "--trace"])
+def test_one_picture_alone(data: Path, tmp_path: Path, option: str) -> None:
+    good("evaluate", data, "edm", "--steps", 3, option, tmp_path / "one.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.npz", "one.png"]
+
+
+def test_a_tuned_heuristic_that_beats_the_search_is_where_it_starts_again() -> None:
+    asked = {"sampler": "dpmpp_2m", "sigma_max": 20.0, "sigma_floor": 0.02}
+    best = ss.design(SPECTRUM, 6, **asked)
+    brief = ss.design(SPECTRUM, 6, **asked, max_iter=1)
+    assert brief.loss > best.loss * (1.0 + 1e-6)
+    member = Member("edm", {"rho": 7.0}, best.schedule, best.loss)
+    again = work.best_design([SPECTRUM], 6, {"edm": member}, **asked, max_iter=1)
+    assert again.loss <= best.loss * (1.0 + 1e-12)
+    assert again.nfev > brief.nfev  # both searches are counted
+
+
+def test_a_terminal_sees_the_work_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    screen = Console(file=shown, force_terminal=True, width=80)
+    monkeypatch.setattr(console, "console", lambda *, error=False: screen)
+    with console.progress_bar() as update:
+        assert update is not None
+        update(3, 8, "reading images")
+    assert "reading images" in shown.getvalue()
+    assert "3/8" in shown.getvalue()
+    with console.working("designing"):
+        pass
+    assert "designing" in shown.getvalue()
