@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import mpmath as mp
@@ -260,18 +259,22 @@ def test_errors_of_predictions_agree_with_the_engine(solver: Sampler) -> None:
     np.testing.assert_allclose((rows[3:].reshape(-1, 3) ** 2).sum(axis=0), noise, rtol=1e-11)
 
 
-def test_modes_travel_in_files(tmp_path: Path) -> None:
-    for name, modes in {**ALL, "merged": Modes.merged([GUIDED, RECORDED], [0.3, 0.7])}.items():
-        modes.save(tmp_path / name)
-        again = Modes.load(tmp_path / name)
-        assert (again.sigma_max, again.sigma_floor, again.process) == (
-            modes.sigma_max,
-            modes.sigma_floor,
-            modes.process,
-        )
-        assert again.errors(SIGMAS, "heun", 0.1) == pytest.approx(
-            modes.errors(SIGMAS, "heun", 0.1), rel=1e-13
-        )
+@pytest.mark.parametrize("process", ["vp", "ve"])
+def test_runs_that_start_from_noised_data(process: Any) -> None:
+    """Of Gaussian data the distance between trajectories is that between the distributions."""
+    modes = Modes.gaussian(COND, TOP, process=process, start="data")
+    found = modes.errors(SIGMAS, "dpmpp_2m")[0]
+    assert found == pytest.approx(
+        ss.evaluate(COND, SIGMAS, sampler="dpmpp_2m", process=process, start="data"), rel=1e-9
+    )
+    assert found != pytest.approx(Modes.gaussian(COND, TOP, process=process).errors(SIGMAS, "dpmpp_2m")[0])
+
+
+def test_nothing_to_err_in() -> None:
+    """Data without variance: the loss is 0 and has no slope, not an undefined one."""
+    value, gradient = Modes.gaussian([0.0], TOP).value_and_grad(SIGMAS, "dpmpp_2m")
+    assert value == 0.0
+    assert not gradient.any()
 
 
 def test_merged_modes_add_squares() -> None:
@@ -296,6 +299,15 @@ def test_merged_modes_add_squares() -> None:
             "finite",
         ),
         (lambda: Modes.merged([GAUSSIAN, Modes.gaussian([1.0], 5.0)]), "share process and sigma_max"),
+        (lambda: Modes.merged([]), "at least one set"),
+        (
+            lambda: Modes.guided([1.0], [1.0], 2.0, 10.0, means=([1.0], [1.0, 2.0])),
+            "must have the same shape",
+        ),
+        (
+            lambda: Modes.recorded([1.0], [0], [[0.5]], [1.0], [1.0], sigma_max=9.0, sigma_floor=0.1),
+            "prediction",
+        ),
     ],
 )
 def test_bad_input(call: Any, message: str) -> None:

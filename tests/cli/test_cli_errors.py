@@ -179,9 +179,10 @@ def test_without_the_extra_the_program_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "specsched.cli.app")
-    with monkeypatch.context() as absent, pytest.raises(SystemExit) as end:
+    with monkeypatch.context() as absent:
         absent.setitem(sys.modules, "typer", None)
-        cli.main()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
     assert end.value.code == 2
     assert "pip install 'specsched[cli]'" in capsys.readouterr().err
     # What is missing inside the package is a fault of the package, and keeps its traceback.

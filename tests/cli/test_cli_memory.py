@@ -54,7 +54,9 @@ def test_evaluate_says_when_it_is_told_otherwise(data: Path, saved: Path) -> Non
     assert json.loads(result.stdout)["value"] == ss.evaluate(SPECTRUM, schedule, sampler="heun", process="ve")
     assert "was made for dpmpp_2m:lower_order_final=True, not heun, as" in result.stderr
     assert "process" not in result.stderr.splitlines()[-1]  # as the file says, nothing to mention
-    both = run("evaluate", data, saved, "--process", "vp", "--loss", "w2", "--target", "limit", "--start", "prior")
+    both = run(
+        "evaluate", data, saved, "--process", "vp", "--loss", "w2", "--target", "limit", "--start", "prior"
+    )
     assert "process ve, not vp, as the command line asks" in " ".join(both.stderr.split())
     sampler = ("--sampler", "dpmpp_2m:lower_order_final=true")
     same = run("evaluate", data, saved, *sampler, "--process", "ve", "--loss", "w2", "--target", "limit")

@@ -49,3 +49,21 @@ def test_bad_input(wrong: dict[str, Any], kind: type[Exception], message: str) -
     arguments = {"spectrum": [1.0, 0.1], "steps": 5, **wrong}
     with pytest.raises(kind, match=message):
         ss.design(arguments.pop("spectrum"), arguments.pop("steps"), **arguments, target="data")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"method": "slsqp"}, {"combine": "worst"}], ids=["newton", "slsqp", "worst"]
+)
+def test_no_schedule_has_a_finite_loss(options: dict[str, Any]) -> None:
+    """The output's variance underflows for the small eigenvalue: divergences are infinite, whatever the levels."""
+    spectra = [ss.Spectrum([1.0, 1e-160]), ss.Spectrum([1.0, 1e-150])]
+    with pytest.raises(ValueError, match="finite"):
+        ss.design(spectra, 4, loss="kl", target="data", sigma_max=80.0, **options)
+
+
+def test_levels_are_fixed_for_coefficients_only() -> None:
+    levels = [157.4, 3.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match="only the coefficients of Multistep are left"):
+        ss.design([1.0, 0.1], 3, schedule=levels)
+    with pytest.raises(ValueError, match=r"sigma_max is 80, the schedule has 157\.4"):
+        ss.design([1.0, 0.1], 3, schedule=levels, sampler=ss.samplers.Multistep(order=2), sigma_max=80.0)

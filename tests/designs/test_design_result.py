@@ -108,3 +108,22 @@ def test_html(found: ss.Design) -> None:
 def test_a_loss_of_zero_has_no_gain(found: ss.Design) -> None:
     nothing = replace(found, loss=0.0, baselines={"same": 0.0, "worse": 2.0})
     assert nothing.gains == {"same": 0.0, "worse": 1.0}
+
+
+def test_a_sampler_without_a_limit_has_no_costs_to_show() -> None:
+    """With noise that depends on the levels there is no limit that the ends could be measured by."""
+    found = ss.design([4.0, 1.0], 4, sampler="edm_stochastic", target="data")
+    assert found.costs is not None
+    assert found.costs.ends is None
+    assert "the ends" not in repr(found)
+    assert f"W2 distance to the data         {found.loss:.6g}" in repr(found)
+
+
+@pytest.mark.parametrize("options", [{"method": "slsqp"}, {"combine": "worst"}], ids=["slsqp", "worst"])
+def test_one_step_has_nothing_to_choose(options: dict[str, Any]) -> None:
+    spectra = [ss.Spectrum([4.0, 1.0]), ss.Spectrum([1.0, 0.1])]
+    only = ss.design(spectra, 1, sigma_max=80.0, sigma_min=0.01, **options)
+    assert only.schedule.sigmas.tolist() == [80.0, 0.01]
+    assert (only.success, only.kkt_error) == (True, 0.0)
+    values = [ss.evaluate(s, only.schedule) for s in spectra]
+    assert only.losses == pytest.approx(values, rel=1e-12)

@@ -274,3 +274,20 @@ def test_losses_of_many_schedules_are_those_of_each() -> None:
         assert core.reported_losses(rows).tolist() == exact
     with pytest.raises(ValueError, match="rows of steps"):
         core.losses(rows[0])
+
+
+def test_a_grid_finer_than_the_default_ratio() -> None:
+    """Neighbours 0.1 % apart: the least ratio of the default leaves no choice, and only then gives way."""
+    abar = 1.0 / (1.0 + (3.0 * 1.001 ** np.arange(5.0)) ** 2)
+    found = ss.design([4.0, 1.0, 0.1], 4, alphas_cumprod=abar)
+    assert found.timesteps is not None
+    assert found.timesteps.tolist() == sorted(set(found.timesteps.tolist()), reverse=True)
+    np.testing.assert_allclose(found.schedule.sigmas, levels(abar, found.timesteps, zero=True), rtol=1e-12)
+    best = min(
+        ss.evaluate([4.0, 1.0, 0.1], levels(abar, choice, zero=True))
+        for choice in itertools.combinations(range(4, -1, -1), 4)
+        if choice[0] == 4
+    )
+    assert found.loss == pytest.approx(best, rel=1e-9)
+    with pytest.raises(ValueError, match=r"min_ratio=1\.0012 leaves no choice of 4 timesteps"):
+        ss.design([4.0, 1.0, 0.1], 4, alphas_cumprod=abar, min_ratio=1.0012)

@@ -184,3 +184,24 @@ def test_steps_of_one_and_two() -> None:
 def test_what_does_not_fit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ss.design(Modes.gaussian(SPECTRUM, 14.61), 8, **{"sampler": Multistep(order=3), **ENDS, **change})
+
+
+def test_a_start_of_the_users() -> None:
+    """Never worse than it, in the loss that is minimised; with other ends or steps it is no start."""
+    asked: dict[str, Any] = {"sampler": Multistep(order=3), **ENDS}
+    first = ss.design(SPECTRUM, 4, **asked)
+    again = ss.design(SPECTRUM, 4, **asked, init=first.schedule)
+    assert minimised(again) <= minimised(first) * (1 + 1e-9)
+    with pytest.raises(ValueError, match=r"init must have 4 steps from 14\.61 to 0, got 3"):
+        ss.design(SPECTRUM, 4, **asked, init=[14.61, 3.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match=r"init must have 4 steps from 14\.61 to 0, got 4 from 9"):
+        ss.design(SPECTRUM, 4, **asked, init=[9.0, 3.0, 1.0, 0.5, 0.0])
+
+
+def test_a_source_that_answers_with_something_else() -> None:
+    class Source:
+        def modes(self) -> str:
+            return "modes"
+
+    with pytest.raises(TypeError, match=r"Source\.modes\(\) must return Modes, got str"):
+        ss.design(Source(), 4, **ENDS)

@@ -269,3 +269,11 @@ def test_bad_arguments(
 ) -> None:
     with pytest.raises(error, match=text):
         ss.scan(*args, **kwargs, target="data")
+
+
+def test_a_list_of_problems_and_designs_that_stopped_early() -> None:
+    problems = [{"spectrum": DATA["steep"], "steps": steps, "max_iter": 1} for steps in (6, 8)]
+    result = ss.scan(problems)
+    assert repr(result).startswith("ScanResult(2 problems: ")
+    assert "2 not converged" in repr(result)
+    assert not result.success.any()

@@ -191,3 +191,13 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'specsched\[plot\]'"):
         plot.plot_spectrum(SPECTRUM)
+
+
+def test_axes_of_comparisons() -> None:
+    """Few numbers of steps are ticks; many are not, nor do losses over many decades get plain numbers."""
+    few = plot.plot_comparison({"designed": {4: 0.1, 8: 0.05}}).axes[0]
+    assert [tick.get_text() for tick in few.get_xticklabels()] == ["4", "8"]
+    assert few.yaxis.get_major_formatter()(0.05, 0) == "0.05"
+    many = plot.plot_comparison({"designed": {steps: 10.0**-steps for steps in range(1, 13)}}).axes[0]
+    assert len(many.get_xticks()) != 12
+    assert "10^" in many.yaxis.get_major_formatter()(1e-3, 0)

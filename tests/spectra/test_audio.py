@@ -134,3 +134,17 @@ def test_missing_soundfile_says_what_to_install(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(ImportError, match=r"pip install 'specsched\[data\]'"):
         audio_batches([tmp_path / "a.wav"])
+
+
+def test_a_limit_below_the_number_of_files(tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.wav" for k in range(4)]
+    values = [sound(file, frames=100 + k)[:, 0] for k, file in enumerate(files)]
+    found = windows_of(files, window=100, limit=2)
+    np.testing.assert_allclose(found, [values[0][:100], values[3][:100]], atol=1e-4)
+
+
+def test_a_header_that_promises_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound(tmp_path / "a.flac")
+    monkeypatch.setattr(audio, "_MOST_FRAMES_PER_BYTE", 0.1)
+    with pytest.raises(OSError, match="declares 1000 frames in a file of"):
+        audio_batches([tmp_path / "a.flac"], window=10)

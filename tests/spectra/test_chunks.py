@@ -14,6 +14,7 @@ import pytest
 
 from specsched import Spectrum
 
+dask = pytest.importorskip("dask", reason="needs the extra 'scan'")
 da = pytest.importorskip("dask.array", reason="needs the extra 'scan'")
 pytest.importorskip("distributed", reason="needs the extra 'scan'")
 
@@ -106,5 +107,14 @@ def test_scans_with_sampler_objects_run_there(cluster: Any) -> None:
     assert there.success.all()
 
 
-def test_without_a_cluster() -> None:
-    close(Spectrum.from_samples(da.from_array(ROWS, chunks=(100, -1))), Spectrum.from_samples(ROWS))
+@pytest.mark.parametrize("shares", [(0.2, 0.3, 0.5), (0.0, 0.5, 0.5), (0.5, 0.5, 0.0), (0.0, 0.0, 1.0)])
+def test_without_a_cluster(shares: tuple[float, ...]) -> None:
+    """In this process, chunks without rows among them."""
+    with dask.config.set(scheduler="synchronous"):
+        for data, estimate, options in (
+            (ROWS, Spectrum.from_samples, {}),
+            (IMAGES, Spectrum.from_stationary, {"channel_axis": -1}),
+        ):
+            first = tuple(int(share * len(data)) for share in shares)
+            chunks = (first, *((size,) for size in data.shape[1:]))
+            close(estimate(da.from_array(data, chunks=chunks), **options), estimate(data, **options))

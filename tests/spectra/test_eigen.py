@@ -89,3 +89,18 @@ def test_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun.is_set()
     assert not done.is_set()
     assert done.wait(60)  # nobody waits for it, but it is not broken off
+
+
+def test_from_a_thread_of_the_caller() -> None:
+    """Where Ctrl-C does not arrive, no further thread is started, and the numbers are the same."""
+    matrix, found = steep(520), []
+    worker = threading.Thread(target=lambda: found.append(eigen.eigen(np.asfortranarray(matrix), None)[0]))
+    worker.start()
+    worker.join()
+    np.testing.assert_array_equal(found[0], eigen.eigen(np.asfortranarray(matrix), None)[0])
+
+
+def test_products_beyond_single_precision() -> None:
+    samples = np.random.default_rng(2).normal(size=(30, 3)) * 1e25
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="use dtype='float64'"):
+        ss.Spectrum.from_samples(samples, dtype="float32")

@@ -159,3 +159,59 @@ def test_missing_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pip install 'specsched\[data\]'"):
         image_batches([tmp_path / "a.png"])
+
+
+def test_a_limit_takes_some_images_and_some_patches(tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.png" for k in range(5)]
+    for k, file in enumerate(files):
+        picture(file, 4 + 4 * k, 8)  # 2, 4, 6 ... patches
+    every = samples_of(files, size=4, fit="patches")
+    chosen = np.linspace(0, len(every) - 1, 7).round().astype(int)
+    np.testing.assert_array_equal(samples_of(files, size=4, fit="patches", limit=7), every[chosen])
+    np.testing.assert_array_equal(
+        samples_of(files, size=4, fit="crop", limit=2)[1], samples_of(files[4:], size=4)[0]
+    )
+
+
+def test_batches_of_one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / "a.png", tmp_path / "bb.png"]
+    pixels = [picture(file, 4, 4) for file in files]
+    monkeypatch.setattr(images, "_BATCH_BYTES", 1)
+    found = list(image_batches(files, value_range=(0, 255)))
+    assert [len(batch) for batch in found] == [1, 1]
+    np.testing.assert_allclose(np.concatenate(found), pixels, atol=1e-4)
+
+
+def test_palettes_are_resampled_in_colour(tmp_path: Path) -> None:
+    """Numbers of a palette have no order that could be averaged."""
+    halves = np.zeros((8, 8, 3), dtype=np.uint8)
+    halves[:, :4, 0], halves[:, 4:, 2] = 255, 255  # red and blue
+    Image.fromarray(halves).quantize(colors=2).save(tmp_path / "a.png")
+    small = samples_of([tmp_path / "a.png"], size=2, fit="resize", value_range=(0, 1))[0]
+    assert small.shape == (2, 2, 3)
+    assert (small[:, 0, 0] > 0.8).all()
+    assert (small[:, 1, 2] > 0.8).all()
+    assert small[..., 1].max() < 0.05  # nothing green lies between them
+
+
+def test_sixteen_bits_among_colours(tmp_path: Path) -> None:
+    levels = np.arange(16, dtype=np.uint16).reshape(4, 4) * 4096
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    gray = samples_of([tmp_path / "a.png"], value_range=(0, 1))[0]
+    np.testing.assert_allclose(gray, levels / 65535, atol=1e-6)
+    colour = samples_of([tmp_path / "a.png"], color="rgb", value_range=(0, 1))[0]
+    assert (colour == gray[..., None]).all()
+    halved = samples_of([tmp_path / "a.png"], size=2, fit="resize", value_range=(0, 1))[0]
+    assert halved.mean() == pytest.approx(gray.mean(), abs=1e-3)
+
+
+def test_sizes_beyond_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png", 4, 40)
+    with pytest.raises(ValueError, match=r"size must be at most .* pixels in all, got 20000 x 20000"):
+        image_batches([tmp_path / "a.png"], size=20_000)
+    monkeypatch.setattr(images, "MOST_PIXELS", 200)
+    with pytest.raises(ValueError, match="size 14 x 14 needs an image of 4 x 40 enlarged to 14 x 140"):
+        samples_of([tmp_path / "a.png"], size=14, fit="cover")
+    monkeypatch.setattr(images, "MOST_PIXELS", 100)
+    with pytest.raises(ValueError, match="declares 4 x 40 pixels, more than 100"):
+        image_batches([tmp_path / "a.png"])

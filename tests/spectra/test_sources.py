@@ -13,6 +13,7 @@ from PIL import Image
 
 from specsched import Spectrum, sources
 from specsched.sources import load_spectrum
+from specsched.spectra.sources import table
 
 RNG = np.random.default_rng(11)
 ARRAY = RNG.normal(size=(40, 6))
@@ -282,3 +283,34 @@ def test_power_laws() -> None:
         Spectrum.power_law((2, 2, 2, 2))
     with pytest.raises(ValueError, match="exponent must be at least 0"):
         Spectrum.power_law(8, exponent=-1.0)
+
+
+def test_channels_are_for_one_estimator(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ARRAY)
+    with pytest.raises(ValueError, match="channels applies to estimator='stationary' only"):
+        load_spectrum(tmp_path / "a.npy", estimator="samples", channels="joint")
+    with pytest.raises(ValueError, match="channels applies to estimator='stationary' only"):
+        load_spectrum(tmp_path / "a.npy", channels="joint")  # which takes all of the covariance
+
+
+def test_equal_samples_are_no_data(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.tile(ARRAY[:1], (50, 1)))
+    with pytest.raises(ValueError, match="are equal: their covariance is zero in every direction"):
+        load_spectrum(tmp_path / "a.npy")
+
+
+def test_a_limit_that_limits_nothing(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ARRAY)
+    whole = load_spectrum(tmp_path / "a.npy", content="samples")
+    assert load_spectrum(tmp_path / "a.npy", content="samples", limit=40) == whole
+    assert load_spectrum(tmp_path / "a.npy", content="samples", limit=20) == Spectrum.from_samples(
+        ARRAY[np.linspace(0, 39, 20).round().astype(int)]
+    )
+
+
+def test_arrays_of_pictures_by_their_number() -> None:
+    """More of them than dimensions have a covariance of their own; fewer are taken to be shift-invariant."""
+    many, few = RNG.normal(size=(60, 3, 4, 1)), RNG.normal(size=(6, 3, 4, 1))
+    assert table.spectrum_of(many) == Spectrum.from_samples(many)
+    with pytest.warns(UserWarning, match="estimator='stationary' is used"):
+        assert table.spectrum_of(few) == Spectrum.from_stationary(few, channel_axis=-1)

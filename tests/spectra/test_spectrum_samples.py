@@ -12,6 +12,7 @@ from scipy.linalg import circulant
 from spectrum_samples import RNG, START, correlated, in_batches, moments_of
 
 from specsched import Spectrum
+from specsched.spectra.batches import pick
 
 # Few samples are what many of these tests are about.
 pytestmark = pytest.mark.filterwarnings("ignore:.* samples in .* dimensions leave")
@@ -271,3 +272,18 @@ def test_a_constant_leaves_every_other_frequency_zero() -> None:
 def test_bad_stationary(shape: Any, options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Spectrum.from_stationary(np.zeros(shape), **options)
+
+
+def test_tables_of_other_libraries() -> None:
+    """What NumPy can turn into an array is one, not a stream of its columns' names."""
+    pandas = pytest.importorskip("pandas")
+    samples = correlated(50, 4)
+    assert Spectrum.from_samples(pandas.DataFrame(samples)) == Spectrum.from_samples(samples)
+
+
+def test_too_many_samples_to_number() -> None:
+    with pytest.raises(
+        ValueError, match="limit must be given, at most 268435456, for a source of 1000000000000"
+    ):
+        pick([10**12], None)
+    assert [part.tolist() for part in pick([10**12], 2)] == [[0, 10**12 - 1]]

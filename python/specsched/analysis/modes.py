@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,6 @@ from ..samplers import Sampler, as_sampler
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.spectrum import Spectrum
 from .mode_arrays import build, means_of, only_deterministic, series_table, start_variance
-
-_FORMAT = "specsched.Modes 1"
 
 
 class Modes:
@@ -356,34 +353,3 @@ class Modes:
     def __repr__(self) -> str:
         kinds = ", ".join(dict.fromkeys(part["kind"] for part in self._parts))
         return f"Modes({self.size} {kinds}, {self.process}, from sigma {self.sigma_max:g})"
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an .npz file of arrays."""
-        content: dict[str, Any] = {
-            "format": np.array(_FORMAT),
-            "process": np.array(self.process),
-            "kinds": np.array([part["kind"] for part in self._parts]),
-            "shares": np.array([part["share"] for part in self._parts]),
-        }
-        for i, part in enumerate(self._parts):
-            for name, value in {**part["arrays"], **part["numbers"]}.items():
-                content[f"{i}.{name}"] = np.asarray(value)
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **content)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Modes:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            content = dict(file)
-        if str(content.get("format", "")) != _FORMAT:
-            raise ValueError(f"{os.fspath(path)!r} holds no modes of this version ({_FORMAT!r})")
-        sets = []
-        for i, kind in enumerate(content["kinds"].tolist()):
-            entries = {
-                name.partition(".")[2]: value for name, value in content.items() if name.startswith(f"{i}.")
-            }
-            numbers = {name: float(value) for name, value in entries.items() if value.ndim == 0}
-            arrays = {name: np.ascontiguousarray(value) for name, value in entries.items() if value.ndim > 0}
-            sets.append(cls._of(kind, arrays, numbers, str(content["process"]), numbers.get("lowest")))
-        return cls.merged(sets, content["shares"])
