@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from scipy.linalg import circulant
 from spectrum_samples import RNG, START, correlated, in_batches, moments_of
 
 from specsched import Spectrum
+from specsched._support.progress import StderrLine
 from specsched.spectra.batches import pick
 
 # Few samples are what many of these tests are about.
@@ -287,3 +289,25 @@ def test_too_many_samples_to_number() -> None:
     ):
         pick([10**12], None)
     assert [part.tolist() for part in pick([10**12], 2)] == [[0, 10**12 - 1]]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["file", "terminal"])
+def test_progress_on_terminals_and_in_files(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal sees every count, in one line; a file holds the last one only."""
+    monkeypatch.setattr(StderrLine, "_interval", 0.0)
+    Spectrum.from_samples((correlated(50, 4) for _ in range(3)), progress=StderrLine(stream))
+    shown = stream.getvalue()
+    last = ["samples: 150", "eigenvalue problems: 1 of 1 (100 %)"]
+    assert [line.split("\r")[-1] for line in shown.rstrip("\n").split("\n")] == last
+    counts = shown.split("\n")[0].split("\r")[:-1]
+    assert [count.removesuffix("\x1b[K") for count in counts] == (
+        ["", "samples: 50", "samples: 100", "samples: 150"] if stream.isatty() else []
+    )
+    line = StderrLine(stream)
+    line.close()  # nothing was reported: nothing to end
+    assert stream.getvalue() == shown

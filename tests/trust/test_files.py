@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import threading
@@ -104,6 +105,20 @@ def test_a_new_file_has_the_mode_of_new_files(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     SCHEDULE.save(tmp_path / "a.json")
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@every_save
+def test_a_file_that_may_not_be_written(
+    name: str, save: Callable[[Any], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may be written would let its content be replaced all the same."""
+    path = tmp_path / name
+    path.write_text("before")
+    monkeypatch.setattr(os, "access", lambda other, mode: not str(other).endswith(name))
+    with pytest.raises(OSError, match=re.escape(name)):
+        save(path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @posix

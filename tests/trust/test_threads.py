@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 import specsched as ss
 from specsched import _core
+from specsched._support.caching import cached
 
 DATA = ss.Spectrum(1.0 / np.arange(1, 6_001) ** 1.3)
 LEVELS = ss.baselines.edm(60, sigma_max=80.0, sigma_min=0.01).sigmas
@@ -118,3 +120,33 @@ def test_threads_make_no_difference() -> None:
         value, gradient = ss.value_and_grad(DATA, LEVELS, sampler="dpmpp_2m", threads=threads)
         assert value == first[0]
         assert np.array_equal(gradient, first[1])
+
+
+def test_caches_keep_what_was_used_last() -> None:
+    made: list[int] = []
+
+    @cached(most_bytes=3 * 2048, size=lambda found: found.nbytes)
+    def zeros(key: int) -> Any:
+        made.append(key)
+        return np.zeros(128)  # as many bytes as an entry takes besides
+
+    for key in (1, 2, 3, 1, 4, 3, 1, 2):
+        zeros(key)
+    assert made == [1, 2, 3, 4, 2]  # 2 had waited longest when 4 came
+    assert zeros.nbytes <= 3 * 2048
+
+
+def test_two_threads_that_compute_the_same_keep_it_once() -> None:
+    both = threading.Barrier(2)
+
+    @cached(most_bytes=1 << 20, size=lambda found: found.nbytes)
+    def zeros(key: int) -> Any:
+        both.wait(10.0)  # neither has it when the other begins
+        return np.zeros(128)
+
+    threads = [threading.Thread(target=zeros, args=(1,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert zeros.nbytes == 2048
