@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from specsched import Schedule, baselines
+from specsched.schedules.export.configuration import Configuration
 
 diffusers = pytest.importorskip("diffusers", reason="needs the extra 'frameworks'")
 torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
@@ -323,3 +324,24 @@ def test_a_euler_run_has_the_gain_of_ddim(eigenvalue: float) -> None:
     r, s = schedule.sigmas[:-1], schedule.sigmas[1:]
     gain = np.prod((eigenvalue + r * s) / (eigenvalue + r * r))
     assert float(x) == pytest.approx(gain, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("DDPMScheduler", {"beta_schedule": "sigmoid", "beta_end": 0.02}),
+        ("DDIMScheduler", {"beta_schedule": "squaredcos_cap_v2"}),
+        ("DDIMScheduler", {"beta_schedule": "scaled_linear", "beta_start": 0.001}),
+        ("DDIMScheduler", {"trained_betas": [0.001, 0.02, 0.3]}),
+        ("DDIMScheduler", {"rescale_betas_zero_snr": True}),
+    ],
+)
+def test_the_grid_of_a_configuration_is_that_of_the_scheduler(name: str, options: dict[str, Any]) -> None:
+    scheduler = build(name, **options)
+    found = Configuration.of({"_class_name": name, **options}).alphas_cumprod
+    expected = scheduler.alphas_cumprod.double().numpy()
+    assert found is not None
+    np.testing.assert_allclose(found[:-1], expected[:-1], rtol=2e-4, atol=1e-9)  # single precision, added up
+    assert found[-1] == pytest.approx(expected[-1], rel=2e-3, abs=1e-7)
+    with pytest.raises(ValueError, match="unknown beta_schedule 'cubic'"):
+        Configuration.of({"_class_name": name, "beta_schedule": "cubic"})

@@ -282,3 +282,74 @@ def test_what_adapters_refuse(monkeypatch: Any) -> None:
         ss.models.from_diffusers(small.unet(), small.make_scheduler("ScoreSdeVeScheduler", monkeypatch))
     with pytest.raises(ValueError, match="data_at"):
         ss.models.from_flow(lambda x, t: x, data_at=2)
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_conditions_in_dictionaries_and_tuples(batched: bool) -> None:
+    """Of each start, of all starts alike, and single numbers, as pipelines of SDXL nest them."""
+    rng = np.random.default_rng(0)
+    noise, text, empty, common = (rng.standard_normal((3, 4)) for _ in range(4))
+
+    def network(x: Any, sigma: Any, added: Any) -> Any:
+        text, (size, strength) = added["text"], added["rest"]
+        return 0.3 * x + strength * text + size
+
+    denoiser = ss.models.from_edm(
+        network,
+        guidance_scale=3.0,
+        unconditional={"added": {"text": empty, "rest": (common[:1], 0.1)}},
+        batched=batched,
+        added={"text": text, "rest": (common[:1], 0.1)},
+    ).for_starts(3)
+    expected = 0.3 * noise + 0.1 * (empty + 3.0 * (text - empty)) + common[:1]
+    np.testing.assert_allclose(denoiser(noise, 1.0), expected, rtol=1e-12)
+    rows = np.array([2, 0])
+    np.testing.assert_allclose(denoiser(noise[rows], 1.0, index=rows), expected[rows], rtol=1e-12)
+
+
+def test_conditions_of_different_shapes_need_calls_of_their_own() -> None:
+    noise, text = np.zeros((2, 4)), np.ones((2, 4))
+
+    def network(x: Any, sigma: Any, text: Any) -> Any:
+        return x + text.sum(axis=1, keepdims=True)
+
+    options: Any = {"guidance_scale": 2.0, "unconditional": {"text": text[:, :1]}, "text": text}
+    with pytest.raises(ValueError, match=r"different shapes, \(2, 1\) and \(2, 4\); pass batched=False"):
+        ss.models.from_edm(network, **options)(noise, 1.0)
+    apart = ss.models.from_edm(network, batched=False, **options)(noise, 1.0)
+    np.testing.assert_allclose(apart, 1.0 + 2.0 * (4.0 - 1.0))
+    with pytest.raises(TypeError, match="unconditional must be a dict of keyword arguments, got ndarray"):
+        ss.models.from_edm(network, **{**options, "unconditional": text})
+
+
+def test_the_range_of_a_network_with_a_table_of_levels() -> None:
+    class Table:
+        sigmas = (0.1, 1.0, 20.0)
+
+        def __call__(self, x: Any, sigma: Any) -> Any:
+            return 0.5 * x
+
+    denoiser = ss.models.from_k_diffusion(Table())
+    assert denoiser(np.ones((1, 2)), 20.0).tolist() == [[0.5, 0.5]]
+    for outside, end in ((0.05, r"lowest level 0\.1"), (30.0, "highest level 20")):
+        with pytest.raises(ValueError, match=end):
+            denoiser(np.ones((1, 2)), outside)
+
+
+def test_a_velocity_in_double_precision_for_single_precision_runs() -> None:
+    network = torch.nn.Linear(4, 4, dtype=torch.float64)
+
+    class Velocity(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network
+
+        def forward(self, x: Any, t: Any) -> Any:
+            return self.inner(x)
+
+    y = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = ss.models.from_flow(Velocity())(y, 1.0)
+        want = ss.models.from_flow(Velocity())(y.double(), 1.0)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.numpy(), want.numpy(), atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -212,3 +213,58 @@ def test_bad_denoisers(denoiser: Any, error: type[Exception], message: str) -> N
 def test_bad_noise(noise: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         ss.sample(ss.models.gaussian(EIGENVALUES), noise, TO_ZERO, sampler="ddim")
+
+
+def test_a_batch_beyond_the_memory_is_halved() -> None:
+    """And every network call is counted once, whichever size it had."""
+    exact, sizes = ss.models.gaussian(EIGENVALUES), []
+
+    def tight(y: Any, sigma: Any) -> Any:
+        sizes.append(y.shape[0])
+        if y.shape[0] > 2:
+            raise MemoryError("of the device")
+        return exact(y, sigma)
+
+    noise = np.random.default_rng(0).standard_normal((5, 4))
+    found = ss.sample(tight, noise, TO_ZERO, sampler="ddim")
+    np.testing.assert_array_equal(found, ss.sample(exact, noise, TO_ZERO, sampler="ddim"))
+    assert sizes[:6] == [5, 2, 3, 1, 2, 5]
+    with pytest.raises(MemoryError, match="of the device"):  # of one row there is no half
+        ss.sample(lambda y, sigma: tight(np.concatenate([y] * 3), sigma), noise[:1], TO_ZERO, sampler="ddim")
+
+
+def test_wrapped_denoisers_are_asked_what_they_take() -> None:
+    def with_index(y: Any, sigma: Any, index: Any) -> Any:
+        return y * 0.5 + index[:, None]
+
+    @functools.wraps(with_index)
+    def logged(*arguments: Any, **options: Any) -> Any:
+        return with_index(*arguments, **options)
+
+    noise = np.zeros((3, 4))
+    found = ss.sample(logged, noise, [1.0, 0.0], sampler="ddim")
+    np.testing.assert_allclose(found[:, 0], [0.0, 1.0, 2.0])
+
+
+def test_arrays_of_another_library_are_refused() -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
+    with pytest.raises(TypeError, match=r"must return a numpy.ndarray as it was given, got torch\.Tensor"):
+        ss.sample(lambda y, sigma: torch.from_numpy(y), np.ones((2, 4)), TO_ZERO, sampler="ddim")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"guidance_scale": 2.0}, "guidance_scale=2 "),
+        ({"basis": np.eye(3)}, r"basis must have shape \(D, 4\), got \(3, 3\)"),
+        ({"basis": np.ones((5, 4))}, "basis must have orthonormal columns"),
+    ],
+)
+def test_gaussians_that_do_not_fit(arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ss.models.gaussian(EIGENVALUES, **arguments)
+
+
+def test_starts_of_another_size_than_the_gaussian() -> None:
+    with pytest.raises(ValueError, match=r"y must have 4 coordinates in each row, got shape \(2, 3\)"):
+        ss.models.gaussian(EIGENVALUES)(np.ones((2, 3)), 1.0)

@@ -129,3 +129,18 @@ def test_what_trial_refuses(schedules: Any, options: Any, message: str) -> None:
 def test_one_start_is_too_few() -> None:
     with pytest.raises(ValueError, match="at least 2 starts"):
         ss.trial(LEVELS, DENOISER, noise(1), sampler="ddim")
+
+
+def test_the_picture_shows_what_the_recording_predicted() -> None:
+    starts = noise()
+    recording = ss.record(DENOISER, starts, sigma_max=14.6, sigma_floor=0.03)
+    known = ss.trial(LEVELS, DENOISER, starts, sampler="dpmpp_2m", recording=recording)
+    plain = ss.trial(LEVELS, DENOISER, starts, sampler="dpmpp_2m", sigma_floor=0.03)
+    drawn, without = (trial.plot().axes[0].get_legend_handles_labels()[1] for trial in (known, plain))
+    assert set(drawn) - set(without) == {"predicted"}
+
+
+def test_designs_for_two_processes_are_not_mixed() -> None:
+    designs = [ss.design(VARIANCES, 4, sigma_max=14.6, sigma_floor=0.03, process=p) for p in ("vp", "ve")]
+    with pytest.raises(ValueError, match=r"different processes, \['ve', 'vp'\]; pass process"):
+        ss.trial(designs, DENOISER, noise())

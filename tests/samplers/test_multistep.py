@@ -146,3 +146,15 @@ def test_bad_tables(arguments: Any, message: str) -> None:
 def test_table_of_another_number_of_steps() -> None:
     with pytest.raises(ValueError, match="8 rows for 7 steps"):
         ss.transfer(VALUES, TO_FLOOR, sampler=Multistep(order=4, coefficients=TABLE))
+
+
+@pytest.mark.parametrize("options", [{"coefficients": [[]] * 8}, {"model_times": [0.0] * 8}])
+def test_order_one_is_ddim(options: Any) -> None:
+    """Without coefficients, or with rows of none."""
+    solver = Multistep(order=1, **options)
+    found, plain = (ss.transfer(VALUES, TO_ZERO, sampler=s) for s in (solver, "ddim"))
+    np.testing.assert_allclose(found.gain, plain.gain, rtol=1e-13)
+    late = solver.begun_at(3)
+    np.testing.assert_allclose(
+        ss.transfer(VALUES, TO_ZERO[3:], sampler=late).gain, ss.transfer(VALUES, TO_ZERO[3:]).gain, rtol=1e-13
+    )

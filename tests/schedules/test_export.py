@@ -110,6 +110,12 @@ def test_levels_slightly_beyond_the_grid_are_taken_in() -> None:
         (np.array([1.0, 0.5]), ValueError, r"alphas_cumprod\[0\] is 1 "),
         (np.array([0.9, 0.0]), ValueError, r"alphas_cumprod\[1\] is 0 "),
         (np.array([0.9]), ValueError, "at least 2 timesteps, got 1"),
+        (
+            np.array([0.5, 5e-324]),
+            ValueError,
+            r"alphas_cumprod\[1\] = .* is too small: its level is infinite",
+        ),
+        (np.array([0.5, np.nextafter(0.5, 0.0)]), ValueError, "are too close, .* their levels coincide"),
         (np.array([0.9, np.nan]), ValueError, r"alphas_cumprod\[1\] is nan"),
         (ABAR.reshape(2, 500), ValueError, "one-dimensional"),
         (None, TypeError, "alphas_cumprod"),
@@ -309,3 +315,46 @@ def test_things_that_are_no_schedulers(thing: object) -> None:
 def test_a_class_is_not_an_instance() -> None:
     with pytest.raises(TypeError, match="must be an instance, got the class EulerDiscreteScheduler"):
         on_grid(999, 20).to_diffusers(type(scheduler("EulerDiscreteScheduler")))
+
+
+@pytest.mark.parametrize(
+    ("levels", "name", "error", "message"),
+    [
+        ([3.0, 1.0, 0.0], 3, TypeError, "name must be a string, got int"),
+        ([3.0, 1.0, 0.0], " ", ValueError, "name must be printable text, got ' '"),
+        ([3.0, 1.0, 0.5], "mine", ValueError, "ends at 0 after at least two levels, .* ends at 0.5"),
+        ([3.0, 0.0], "mine", ValueError, "has 2 levels"),
+    ],
+)
+def test_what_the_web_ui_cannot_take(levels: list[float], name: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        Schedule(levels).to("a1111", name=name)
+
+
+class Times:
+    """In place of NoiseScheduleVP: t = r / (1 + r) at the level r = exp(-lambda)."""
+
+    T = 0.95
+
+    def inverse_lambda(self, half_log_snr: Any) -> Any:
+        level = (-half_log_snr).exp()
+        return level / (1.0 + level)
+
+
+def test_times_of_solvers_that_compute_their_own() -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra 'frameworks'")
+    found = Schedule([14.0, 3.0, 1.0, 0.0]).to("dpm_solver", noise_schedule=Times())
+    times = found.get_time_steps("logSNR", 1.0, 1e-3, 2, "cpu")
+    np.testing.assert_allclose(times.numpy(), [14 / 15, 3 / 4, 1 / 2], rtol=1e-6)
+    assert times.dtype == torch.float32
+    assert found.arguments["steps"] == 2
+    assert found.arguments["denoise_to_zero"] is True
+    assert found.arguments["t_start"] == pytest.approx(14 / 15)
+    with pytest.raises(ValueError, match="steps must be 2, the steps of the schedule, got 5"):
+        found.get_time_steps("logSNR", 1.0, 1e-3, 5, "cpu")
+    with pytest.raises(TypeError, match=r"noise_schedule must be a NoiseScheduleVP .*, got str"):
+        Schedule([14.0, 3.0, 0.0]).to("dpm_solver", noise_schedule="linear")
+    with pytest.raises(ValueError, match="at least two positive levels, got 1"):
+        Schedule([14.0, 0.0]).to("dpm_solver", noise_schedule=Times())
+    with pytest.raises(ValueError, match="lie outside the range of noise_schedule"):
+        Schedule([30.0, 3.0, 0.0]).to("dpm_solver", noise_schedule=Times())
