@@ -127,3 +127,105 @@ def test_admitted_range_reaches_its_ends():
         value, slope = ss.value_and_grad(DATA, [high, 1.0, low], sampler=sampler, target="data")
         assert np.isfinite(value)
         assert np.isfinite(slope).all()
+
+
+# ---- the boundary of the core, which trusts nobody: what the package checks before is refused there all the same ----
+
+ONE, TWO, EMPTY, NO_STARTS = np.array([1.0]), np.array([2.0, 1.0]), np.zeros(0), np.zeros((0, 4))
+LEVELS = np.array([9.0, 3.0, 1.0, 0.0])
+CRITERION = _core.Criterion(_core.Process.vp, _core.Loss.w2, _core.Target.limit, _core.Start.prior)
+DDIM, TABLES = _core.Sampler("ddim", {}, 0.0), _core.Sampler("multistep", {"order": 3.0}, 0.0)
+MODES = _core.Modes.gaussian(TWO, np.ones(2), np.ones(2), 9.0)
+
+
+def judged(eigenvalues=TWO, weights=TWO, sigmas=LEVELS):
+    return _core.evaluate(eigenvalues, weights, TWO, sigmas, DDIM, CRITERION, 1)
+
+
+def problem(**other):
+    parts = {"eigenvalues": TWO, "weights": TWO, "mean_power": TWO, "sampler": DDIM, "criterion": CRITERION}
+    return _core.DesignProblem(**{**parts, "steps": 3, "sigma_max": 9.0, **other})
+
+
+def recorded(band=(0,), prediction=((1.0, 0.1),), slope=((0.5,),), dimension=ONE):
+    arrays = [np.array(a, dtype=float) for a in (prediction, slope)]
+    return _core.Modes.recorded(
+        0.1,
+        9.0,
+        arrays[0],
+        list(band),
+        ONE,
+        arrays[1],
+        np.zeros((1, 0)),
+        ONE,
+        np.asarray(dimension, dtype=float),
+    )
+
+
+def designed_on_modes(schedule=EMPTY, starts=NO_STARTS):
+    return _core.modes_design(MODES, DDIM, 3, 9.0, 0.0, 0.1, 1.0, 0.0, 4.0, schedule, starts, 10, 1e-6, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: judged(weights=ONE), "weights has a wrong length"),
+        (lambda: judged(weights=np.ones((1, 2))), "weights must be one-dimensional"),
+        (lambda: judged(eigenvalues=EMPTY), "eigenvalues must be a non-empty vector"),
+        (lambda: judged(eigenvalues=np.ones((2, 2))), "eigenvalues must be a non-empty vector"),
+        (lambda: judged(sigmas=ONE), "at least two levels"),
+        (
+            lambda: judged(sigmas=np.array([9.0, 0.0, 1.0])),
+            r"sigmas\[1\] is 0; losses are computed for levels",
+        ),
+        (lambda: judged(sigmas=np.array([9.0, np.nan])), r"sigmas\[1\] is nan"),
+        (lambda: problem().loss(LEVELS[1:]), "steps"),
+        (lambda: problem().value_and_grad(ONE), "levels"),
+        (lambda: problem(steps=0), "steps must be at least 1"),
+        (lambda: problem(eigenvalues=np.array([1.0, np.inf])), "eigenvalues, weights and mean_power"),
+        (lambda: problem().set("hopes", 3.0), "there is no setting 'hopes'"),
+        (lambda: _core.check_ends(9.0, 0.1, 0.0, 5.0, 8), "min_ratio=5 leaves no room"),
+        (lambda: _core.design_many([problem()], NO_STARTS, np.zeros((2, 1, 4)), 1), "starts"),
+        (lambda: _core.design_many([problem()], NO_STARTS, np.zeros((1, 1, 3)), 1), "starts"),
+        (lambda: TABLES.with_table(np.zeros((3, 1)), EMPTY), "order - 1 columns"),
+        (lambda: TABLES.with_table(np.zeros(3), EMPTY), "order - 1 columns"),
+        (lambda: recorded(band=(1,)), "band must number the rows"),
+        (lambda: recorded(band=(-1,)), "band must number the rows"),
+        (lambda: recorded(prediction=(1.0,)), "prediction has a wrong shape"),
+        (lambda: recorded(slope=((0.5,), (0.1,))), "slope has a wrong shape"),
+        (lambda: _core.Modes.merged([MODES], [0.5, 0.5]), "one share for each set"),
+        (
+            lambda: _core.modes_losses(MODES, DDIM, np.zeros((2, 1)), 0.0),
+            "rows must hold at least two levels each",
+        ),
+        (lambda: _core.modes_losses(MODES, DDIM, LEVELS, 0.0), "rows must hold at least two levels each"),
+        (lambda: designed_on_modes(starts=np.zeros((1, 3))), r"starts must have steps \+ 1 columns"),
+        (lambda: designed_on_modes(starts=LEVELS), r"starts must have steps \+ 1 columns"),
+        (lambda: _core.solver_table(_core.Sampler("heun", {}, 0.0), LEVELS), "predict once per step"),
+    ],
+)
+def test_the_core_refuses_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_nothing_to_design_for_is_no_design():
+    assert _core.design_many([], NO_STARTS, np.zeros((0, 0, 4)), 1) == []
+
+
+def test_constants_of_the_search_are_set_one_by_one():
+    changed = problem()
+    before = changed.settings()
+    name = next(iter(before))
+    changed.set(name, before[name] + 1.0)
+    assert changed.settings() == {**before, name: before[name] + 1.0}
+
+
+def test_modes_of_the_core_answer_as_gaussians_do():
+    """lambda / (lambda + r^2), and where the flow leads: sqrt(lambda / (lambda + r^2)) of the start."""
+    answer = MODES.answer(3.0, 0.0)
+    np.testing.assert_allclose(answer["slope"], TWO / (TWO + 9.0), rtol=1e-14)
+    assert not answer["shift"].any()
+    np.testing.assert_allclose(
+        MODES.flow(3.0, 0.0) / MODES.flow(3.0, 3.0), np.sqrt(TWO / (TWO + 9.0)), rtol=1e-12
+    )
