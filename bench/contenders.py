@@ -9,7 +9,7 @@ from typing import Any
 import design_cases
 import numpy as np
 import peers
-from conftest import make_problem
+from conftest import make_modes, make_problem, mode_levels
 from design_cases import DesignCase
 
 import specsched as ss
@@ -27,13 +27,12 @@ def ours(dim: int, steps: int, sampler: str, threads: int) -> Call:
 
 def ours_plain(dim: int, steps: int, sampler: str, threads: int) -> Call:
     """The same without panels: the kernels on every eigenvalue."""
-    from specsched import _core
     from specsched._support import codes
 
     p = make_problem(dim, steps)
     core = ss.samplers.as_sampler(sampler).core.one_by_one()
     choice = (core, codes.criterion("vp"), threads)
-    return lambda: _value(_core.value_and_grad(*p.arrays, p.levels, *choice))
+    return lambda: _value(p.spectrum._in_core(threads).value_and_grad(p.levels, *choice))
 
 
 def ours_loss(dim: int, steps: int, threads: int) -> Call:
@@ -73,6 +72,23 @@ def jax_loop(dim: int, steps: int, sampler: str) -> Call:
     p = make_problem(dim, steps)
     run = peers_jax.jax_loop(sampler)(p.arrays, steps)
     return lambda: _value(run(p.levels))
+
+
+def ours_modes(steps: int, sampler: str) -> Call:
+    """Loss and gradient of a set of modes."""
+    modes = make_modes()
+    schedule = ss.Schedule(mode_levels(modes, steps))
+    return lambda: _value(ss.value_and_grad(modes, schedule, sampler=sampler))
+
+
+def jax_modes(steps: int, sampler: str) -> Call:
+    """The same of the plain loop, compiled by JAX."""
+    import peers_jax
+
+    modes = make_modes()
+    levels = mode_levels(modes, steps)
+    run = peers_jax.jax_modes(sampler, modes)
+    return lambda: _value(run(levels))
 
 
 def _value(result: tuple[float, Any]) -> dict[str, Any]:

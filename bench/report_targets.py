@@ -105,7 +105,7 @@ def _solvers(figures: Figures) -> Target:
             ours = find_row(figures["solvers"], TWO, sampler=row["sampler"])
             ratios[row["sampler"]] = row["least"] / ours["least"]
     return Target(
-        "loss and gradient of other solvers, 3072 x 10, against JAX",
+        "loss and gradient of other solvers, 3072 eigenvalues or 252 modes x 10, against JAX",
         ", ".join(f"{name} {ratio:.0f}x" for name, ratio in ratios.items()),
         "",
         "10x",

@@ -85,7 +85,7 @@ def multistep(lanes: Lanes) -> list[Row]:
 
 
 def solvers(lanes: Lanes) -> list[Row]:
-    """Other solvers on every eigenvalue and against the loop that JAX unrolls, at 10 steps."""
+    """Other solvers on every eigenvalue, and sets of modes, against the loops that JAX unrolls, at 10 steps."""
     found = []
     for sampler in peers_jax.SOLVERS:
         jobs = {
@@ -94,6 +94,12 @@ def solvers(lanes: Lanes) -> list[Row]:
             "jax-loop": Job("jax", "jax_loop", (3072, 10, sampler)),
         }
         found += _race(lanes, jobs, {"sampler": sampler, "dim": 3072, "steps": 10})
+    for sampler in peers_jax.SOLVERS_OF_MODES:
+        jobs = {
+            TWO: Job("specsched", "ours_modes", (10, sampler)),
+            "jax-loop": Job("jax", "jax_modes", (10, sampler)),
+        }
+        found += _race(lanes, jobs, {"sampler": f"{sampler} on modes", "dim": 252, "steps": 10})
     return found
 
 

@@ -4,9 +4,12 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
+#include "core/panels/panels.hpp"
 #include "core/problem.hpp"
 
 namespace specsched::bindings {
@@ -25,6 +28,25 @@ inline SpectrumView spectrum_view(const Array& eigenvalues, const Array& weights
     if (size < 1) throw std::invalid_argument("eigenvalues must be a non-empty vector");
     return {eigenvalues.data(), data_of(weights, "weights", size), data_of(mean_power, "mean_power", size), size};
 }
+
+// Arrays that the core looks at, with the panels of large ones.
+class BoundSpectrum {
+  public:
+    BoundSpectrum(Array eigenvalues, Array weights, Array mean_power, int threads)
+        : eigenvalues_(std::move(eigenvalues)), weights_(std::move(weights)), mean_power_(std::move(mean_power)) {
+        view_ = spectrum_view(eigenvalues_, weights_, mean_power_);
+        if (view_.size < least_panel_spectrum) return;
+        const py::gil_scoped_release unlock;
+        panels_ = std::make_shared<const Panels>(view_, threads);
+        view_.panels = panels_.get();
+    }
+    const SpectrumView& view() const { return view_; }
+
+  private:
+    Array eigenvalues_, weights_, mean_power_;
+    std::shared_ptr<const Panels> panels_;
+    SpectrumView view_;
+};
 
 // In range (core/problem.hpp); NaN fails every comparison. Their order is Schedule's to keep: a search may step over it.
 inline void check_levels(const LevelsView& levels) {

@@ -45,11 +45,9 @@ class SignalWatch {
 class BoundProblem {
   public:
     BoundProblem(Array eigenvalues, Array weights, Array mean_power, DesignProblem problem)
-        : eigenvalues_(std::move(eigenvalues)),
-          weights_(std::move(weights)),
-          mean_power_(std::move(mean_power)),
+        : spectrum_(std::move(eigenvalues), std::move(weights), std::move(mean_power), problem.settings.threads),
           problem_(std::move(problem)) {
-        problem_.nodes = spectrum_view(eigenvalues_, weights_, mean_power_);
+        problem_.nodes = spectrum_.view();
         const std::string text = problem_.wrong();
         if (!text.empty()) throw std::invalid_argument(text);
     }
@@ -71,7 +69,7 @@ class BoundProblem {
     }
 
   private:
-    Array eigenvalues_, weights_, mean_power_;
+    BoundSpectrum spectrum_;
     DesignProblem problem_;
 };
 

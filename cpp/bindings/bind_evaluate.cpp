@@ -1,25 +1,25 @@
+#include <memory>
 #include <vector>
 
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "core/compress/compress.hpp"
-#include "core/panels/panels.hpp"
 #include "core/sampler.hpp"
 
 namespace specsched::bindings {
 namespace {
 
-double evaluate(const Array& eigenvalues, const Array& weights, const Array& mean_power, const Array& sigmas,
-                const Sampler& sampler, const Criterion& criterion, int threads) {
-    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+double evaluate(const BoundSpectrum& data, const Array& sigmas, const Sampler& sampler, const Criterion& criterion,
+                int threads) {
+    const SpectrumView& spectrum = data.view();
     const LevelsView levels = levels_view(sigmas);
     py::gil_scoped_release unlock;
     return reported_loss(criterion.loss, loss_sum(sampler, spectrum, levels, criterion, nullptr, threads));
 }
 
-py::tuple value_and_grad(const Array& eigenvalues, const Array& weights, const Array& mean_power, const Array& sigmas,
-                         const Sampler& sampler, const Criterion& criterion, int threads) {
-    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
+py::tuple value_and_grad(const BoundSpectrum& data, const Array& sigmas, const Sampler& sampler,
+                         const Criterion& criterion, int threads) {
+    const SpectrumView& spectrum = data.view();
     const LevelsView levels = levels_view(sigmas);
     Array gradient = new_array(levels.count);
     double* slots = gradient.mutable_data();
@@ -67,15 +67,6 @@ py::array_t<double> variance_trace(const Array& eigenvalues, const Array& sigmas
     return variance;
 }
 
-py::tuple in_panels(const Array& eigenvalues, const Array& weights, const Array& mean_power) {
-    const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
-    if (spectrum.size < least_panel_spectrum) return py::make_tuple(eigenvalues, weights, mean_power);
-    const SpectrumView sorted = Panels(spectrum).sorted;
-    if (sorted.eigenvalues == spectrum.eigenvalues) return py::make_tuple(eigenvalues, weights, mean_power);
-    return py::make_tuple(Array(sorted.size, sorted.eigenvalues), Array(sorted.size, sorted.weights),
-                          Array(sorted.size, sorted.mean_power));
-}
-
 py::tuple compress_spectrum(const Array& eigenvalues, const Array& weights, const Array& mean_power, double tol,
                             int max_nodes, int threads) {
     const SpectrumView spectrum = spectrum_view(eigenvalues, weights, mean_power);
@@ -93,21 +84,24 @@ py::tuple compress_spectrum(const Array& eigenvalues, const Array& weights, cons
 }  // namespace
 
 void bind_evaluate(py::module_& m) {
+    py::class_<BoundSpectrum>(m, "Spectrum")
+        .def(py::init<Array, Array, Array, int>(), py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
+             py::arg("mean_power").noconvert(), py::arg("threads") = 0)
+        .def("evaluate", &evaluate, py::arg("sigmas").noconvert(), py::arg("sampler"), py::arg("criterion"),
+             py::arg("threads"))
+        .def("value_and_grad", &value_and_grad, py::arg("sigmas").noconvert(), py::arg("sampler"),
+             py::arg("criterion"), py::arg("threads"));
     const auto spectrum_arguments = [&](const char* name, auto function, auto... more) {
         m.def(name, function, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
               py::arg("mean_power").noconvert(), py::arg("sigmas").noconvert(), py::arg("sampler"),
               py::arg("criterion"), more...);
     };
-    spectrum_arguments("evaluate", &evaluate, py::arg("threads"));
-    spectrum_arguments("value_and_grad", &value_and_grad, py::arg("threads"));
     spectrum_arguments("transfer", &transfer_moments, py::arg("threads"));
     m.def("ends_cost", &ends_cost, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
           py::arg("mean_power").noconvert(), py::arg("sampler"), py::arg("criterion"), py::arg("sigma_first"),
           py::arg("sigma_last"));
     m.def("trace", &variance_trace, py::arg("eigenvalues").noconvert(), py::arg("sigmas").noconvert(),
           py::arg("sampler"), py::arg("criterion"), py::arg("threads") = 0);
-    m.def("in_panels", &in_panels, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
-          py::arg("mean_power").noconvert());
     m.def("compress", &compress_spectrum, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
           py::arg("mean_power").noconvert(), py::arg("tol"), py::arg("max_nodes"), py::arg("threads"));
 }

@@ -7,12 +7,29 @@
 
 namespace specsched {
 
+class Panels;
+
 // eigenvalues >= 0; weights: multiplicities; mean_power: total squared mean carried by each entry.
 struct SpectrumView {
     const double* eigenvalues;
     const double* weights;
     const double* mean_power;
     std::ptrdiff_t size;
+    const Panels* panels = nullptr;  // of a large spectrum (panels/panels.hpp), or null: every eigenvalue by itself
+};
+
+// What a loss also tells of each entry: the term that it would have with other weights, and how much of it hangs on the
+// output moments, whose rounding shows there: the sum of |d term / d moment x moment|. Kernels that keep the digits of
+// small errors leave that at 0.
+struct TermProbe {
+    const double* weights = nullptr;
+    const double* mean_power = nullptr;
+    double* terms = nullptr;
+    double* at_stake = nullptr;
+
+    TermProbe from(std::ptrdiff_t begin) const {
+        return {weights + begin, mean_power + begin, terms + begin, at_stake + begin};
+    }
 };
 
 // What losses are computed for. Squares and products of such levels, and of eigenvalues, mean powers and weights up to

@@ -46,25 +46,18 @@ Sampler one_by_one(Sampler sampler) {
 }
 
 double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                      double* gradient, int threads) {
+                      double* gradient, int threads, const TermProbe* probe) {
     if (sampler.dense && dense_serves(criterion))
-        return dense_loss(sampler.kernel, spectrum, levels, criterion, gradient, threads);
-    if (!gradient) return engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads);
-    return engine_loss_gradient(spectrum, levels, sampler.spec, criterion, sampler.error, threads, gradient);
-}
-
-void loss_terms(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                double* terms, int threads) {
-    if (sampler.dense && criterion.target == Target::limit && dense_serves(criterion))
-        dense_loss(sampler.kernel, spectrum, levels, criterion, nullptr, threads, terms);
-    else
-        engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads, terms);
+        return dense_loss(sampler.kernel, spectrum, levels, criterion, gradient, threads, probe);
+    if (!gradient) return engine_loss(spectrum, levels, sampler.spec, criterion, sampler.error, threads, probe);
+    return engine_loss_gradient(spectrum, levels, sampler.spec, criterion, sampler.error, threads, gradient, nullptr,
+                                probe);
 }
 
 double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                 double* gradient, int threads) {
     double sum;
-    if (panel_loss(sampler, spectrum, levels, criterion, gradient, threads, sum)) return sum;
+    if (spectrum.panels && panel_loss(sampler, *spectrum.panels, levels, criterion, gradient, threads, sum)) return sum;
     return plain_loss_sum(sampler, spectrum, levels, criterion, gradient, threads);
 }
 

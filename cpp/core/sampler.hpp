@@ -33,17 +33,14 @@ Sampler without_error(Sampler sampler);
 // The same sampler, every eigenvalue by itself, however many there are.
 Sampler one_by_one(Sampler sampler);
 
-// The SUM of loss terms and, unless null, its gradient by each level. Large spectra go by panels (panels/panel_loss.hpp).
+// The SUM of loss terms and, unless null, its gradient by each level. A spectrum with panels goes by
+// them (panels/panel_loss.hpp).
 double loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                 double* gradient, int threads);
 
-// The same, every eigenvalue by itself.
+// The same, every eigenvalue by itself; `probe`: null, or what to tell of each.
 double plain_loss_sum(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                      double* gradient, int threads);
-
-// The terms of that sum, each by itself [size]; only against the limit, or for samplers without a kernel.
-void loss_terms(const Sampler& sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                double* terms, int threads);
+                      double* gradient, int threads, const TermProbe* probe = nullptr);
 
 // What the two ends cost: the sum of loss terms of the sampler's many-step limit against the data.
 double limit_loss_sum(const Sampler& sampler, SpectrumView spectrum, double first, double last,

@@ -91,24 +91,16 @@ def available_kernels() -> list[str]: ...
 def select_kernels(name: str) -> bool: ...
 def kernels_in_use() -> str: ...
 def resolve_threads(threads: int) -> int: ...
-def evaluate(
-    eigenvalues: _Array,
-    weights: _Array,
-    mean_power: _Array,
-    sigmas: _Array,
-    sampler: Sampler,
-    criterion: Criterion,
-    threads: int,
-) -> float: ...
-def value_and_grad(
-    eigenvalues: _Array,
-    weights: _Array,
-    mean_power: _Array,
-    sigmas: _Array,
-    sampler: Sampler,
-    criterion: Criterion,
-    threads: int,
-) -> tuple[float, _Array]: ...
+
+# A spectrum as losses read it, with the panels of a large one.
+class Spectrum(metaclass=_PybindType):
+    def __init__(
+        self, eigenvalues: _Array, weights: _Array, mean_power: _Array, threads: int = 0
+    ) -> None: ...
+    def evaluate(self, sigmas: _Array, sampler: Sampler, criterion: Criterion, threads: int) -> float: ...
+    def value_and_grad(
+        self, sigmas: _Array, sampler: Sampler, criterion: Criterion, threads: int
+    ) -> tuple[float, _Array]: ...
 
 # Distance of the sampler's many-step limit to the data.
 def ends_cost(
@@ -120,9 +112,6 @@ def ends_cost(
     sigma_first: float,
     sigma_last: float,
 ) -> float: ...
-
-# The same three arrays, large ones panel by panel.
-def in_panels(eigenvalues: _Array, weights: _Array, mean_power: _Array) -> tuple[_Array, _Array, _Array]: ...
 
 # Gain and output variance, per eigenvalue.
 def transfer(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import specsched as ss
-from specsched import _core
 from specsched._support import codes
 from specsched._support.checks import FloatArray
 from specsched._support.codes import LossName
@@ -24,15 +23,8 @@ def _spectrum(size: int, *, mean: bool) -> ss.Spectrum:
 def _one_by_one(
     spectrum: ss.Spectrum, schedule: ss.Schedule, sampler: str, loss: LossName
 ) -> tuple[float, FloatArray]:
-    return _core.value_and_grad(
-        spectrum.eigenvalues,
-        spectrum.weights,
-        spectrum.mean_power,
-        schedule.sigmas,
-        as_sampler(sampler).core.one_by_one(),
-        codes.criterion("vp", loss),
-        1,
-    )
+    core, criterion = as_sampler(sampler).core.one_by_one(), codes.criterion("vp", loss)
+    return spectrum._in_core(1).value_and_grad(schedule.sigmas, core, criterion, 1)
 
 
 @pytest.mark.parametrize("loss", ["w2", "kl", "reverse_kl"])

@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "check.hpp"
 #include "core/kernels/dispatch.hpp"
+#include "core/kernels/kernels.hpp"
 #include "core/panels/panel_loss.hpp"
 #include "core/panels/panels.hpp"
 #include "spectra.hpp"
@@ -60,8 +62,9 @@ void compare(const Sampler& sampler, const Data& data, const std::vector<double>
              const std::string& name) {
     std::vector<double> fast(sigmas.size()), plain(sigmas.size());
     double sum = 0.0, alone = 0.0;
-    CHECK(panel_loss(sampler, data.view(), view(sigmas), criterion, fast.data(), 1, sum), name + ": goes by panels");
-    CHECK(panel_loss(sampler, data.view(), view(sigmas), criterion, nullptr, 1, alone), name + ": the loss alone");
+    const Panels panels(data.view());
+    CHECK(panel_loss(sampler, panels, view(sigmas), criterion, fast.data(), 1, sum), name + ": goes by panels");
+    CHECK(panel_loss(sampler, panels, view(sigmas), criterion, nullptr, 1, alone), name + ": the loss alone");
     const double want = plain_loss_sum(sampler, data.view(), view(sigmas), criterion, plain.data(), 1);
     const double tolerance = sampler.dense ? 1e-13 : 1e-8;
     CHECK_CLOSE(sum, want, sampler.dense ? 1e-13 : 1e-11, 0.0, name + ": loss");
@@ -94,7 +97,24 @@ void test_plain_sums() {
     }
 }
 
-// Against the limit, and with errors of the denoiser: sums over the nodes.
+// What stands for a spectrum has its totals, and those of each panel.
+void test_totals() {
+    const Data data = scattered(3000, -5.0, 3.0, true);
+    const Panels panels(data.view());
+    const auto sum = [](const std::vector<double>& values) {
+        return std::accumulate(values.begin(), values.end(), 0.0);
+    };
+    CHECK_CLOSE(sum(panels.few.weights), sum(data.weights), 1e-13, 0.0, "weights");
+    CHECK_CLOSE(sum(panels.few.mean_power), sum(data.mean_power), 1e-13, 0.0, "mean power");
+    for (std::size_t p = 0; p < panels.full.size(); ++p) {
+        const double* const begin = panels.sorted.weights + panels.full[p].begin;
+        const double want = std::accumulate(begin, begin + panels.full[p].count, 0.0);
+        for (std::size_t j = p * panel_nodes; j < (p + 1) * panel_nodes; ++j)
+            CHECK_CLOSE(panels.panel_weight[j], want, 1e-13, 0.0, "weight of a panel");
+    }
+}
+
+// Against the limit, and with errors of the denoiser: sums over the nodes, whatever the sampler.
 void test_node_sums() {
     const Data many = scattered(3000, -4.0, 3.0, true), sorted = falling(2500);
     const std::vector<double> sigmas = levels(40, 0.01);
@@ -137,17 +157,18 @@ void test_same_bits() {
     const Data data = scattered(3000, -5.0, 3.0, true);
     const std::vector<double> sigmas = levels(60, 0.01);
     const std::vector<std::string> names = available_kernels();
-    for (const char* solver : {"ddim", "dpmpp_2m"})
+    for (const char* solver : {"ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_sde"})
         for (const Loss loss : losses) {
             const Sampler sampler = make_sampler(solver, {}, 0.0);
             CHECK(select_kernels("baseline"), "baseline");
             std::vector<double> want(sigmas.size()), got(sigmas.size());
             double sum = 0.0, again = 0.0;
-            panel_loss(sampler, data.view(), view(sigmas), {Process::vp, loss}, want.data(), 1, sum);
+            panel_loss(sampler, Panels(data.view()), view(sigmas), {Process::vp, loss}, want.data(), 1, sum);
             for (const std::string& name : names)
                 for (const int threads : {1, 2, 3}) {
                     CHECK(select_kernels(name), name);
-                    panel_loss(sampler, data.view(), view(sigmas), {Process::vp, loss}, got.data(), threads, again);
+                    const Panels panels(data.view(), threads);
+                    panel_loss(sampler, panels, view(sigmas), {Process::vp, loss}, got.data(), threads, again);
                     CHECK(again == sum && got == want,
                           std::string(solver) + ": " + name + " on " + std::to_string(threads) + " threads differs");
                 }
@@ -184,7 +205,7 @@ void test_when_it_gains() {
     const std::vector<double> sigmas = levels(60, 0.01);
     double sum = 0.0;
     const auto used = [&](const Data& data, const Sampler& sampler) {
-        return panel_loss(sampler, data.view(), view(sigmas), {Process::vp, Loss::w2}, nullptr, 1, sum);
+        return panel_loss(sampler, Panels(data.view()), view(sigmas), {Process::vp, Loss::w2}, nullptr, 1, sum);
     };
     const Sampler ddim = make_sampler("ddim", {}, 0.0);
     CHECK(!used(scattered(100, -2.0, 2.0, false), ddim), "few eigenvalues go one by one");
@@ -197,6 +218,7 @@ void test_when_it_gains() {
 
 int main() {
     test_plain_sums();
+    test_totals();
     test_node_sums();
     test_hard_spectra();
     test_same_bits();

@@ -56,7 +56,7 @@ def test_losses_of_docstrings(function: Any) -> None:
 def test_zero_eigenvalues(loss: str) -> None:
     data, levels = ss.Spectrum([1.0, 0.0]), ss.Schedule([10.0, 1.0, 0.1]).sigmas
     core, criterion = ss.samplers.DDIM().core, codes.criterion("vp", loss)
-    value = _core.evaluate(data.eigenvalues, data.weights, data.mean_power, levels, core, criterion, 1)
+    value = data._in_core(1).evaluate(levels, core, criterion, 1)
     assert math.isfinite(value) == (loss in codes.ADMIT_ZEROS)
 
 

@@ -61,6 +61,12 @@ inline Block load_block(const SweepChunk& chunk, std::ptrdiff_t start) {
             load_padded(chunk.mean_power + start, left, 0.0)};
 }
 
+// The same eigenvalues with the weights of the chunk's probe.
+inline Block probed_block(const Block& b, const TermProbe& probe, std::ptrdiff_t start, std::ptrdiff_t left) {
+    return {b.lambda, b.root, load_padded(probe.weights + start, left, 0.0),
+            load_padded(probe.mean_power + start, left, 0.0)};
+}
+
 struct BlockSlopes {
     Pack value, by_gain, by_injected, by_error, by_first, by_last;
 };

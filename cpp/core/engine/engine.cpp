@@ -71,6 +71,10 @@ void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const Leve
     });
 }
 
+bool is_deterministic(const SolverSpec& spec) {
+    return limit_of(spec).deterministic && spec.eta_steps.empty() && spec.s_churn == 0.0;
+}
+
 Limit limit_of(const SolverSpec& spec) {
     const SolverRow& row = solver_table()[spec.solver];
     const double eta = has_option(row, &SolverSpec::eta) ? spec.eta : 0.0;
@@ -95,7 +99,7 @@ SweepEnds sweep_ends(const SolverSpec& spec, const Criterion& criterion, const L
 }
 
 double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                   const Criterion& criterion, double error, int threads, double* terms) {
+                   const Criterion& criterion, double error, int threads, const TermProbe* probe) {
     const Program program = record(spec, levels, error, Derivatives::none);
     const SweepProgram view = program.view();
     const SweepEnds ends = sweep_ends(spec, criterion, levels);
@@ -104,9 +108,7 @@ double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const
     const Chunks chunks(spectrum.size, view.operations, threads);
     std::vector<double> sums(chunks.count);
     chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
-        SweepChunk chunk = chunk_of(spectrum, begin, size, thread_scratch(scratch));
-        chunk.terms = terms ? terms + begin : nullptr;
-        sums[c] = table.loss(view, ends, chunk);
+        sums[c] = table.loss(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch), probe));
     });
     double sum = 0.0;
     for (double part : sums) sum += part;
@@ -130,7 +132,7 @@ void contract_gradient(const Program& program, const SweepSums& sums, double* gr
 
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
                             const Criterion& criterion, double error, int threads, double* gradient,
-                            double* eta_gradient) {
+                            double* eta_gradient, const TermProbe* probe) {
     const Program program =
         record(spec, levels, error, Derivatives::first, eta_gradient ? Parameters::eta : Parameters::none);
     const SweepProgram view = program.view();
@@ -143,7 +145,7 @@ double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& leve
     std::vector<SweepSums> parts(chunks.count);
     chunks.run([&](std::ptrdiff_t c, std::ptrdiff_t begin, std::ptrdiff_t size) {
         parts[c] = Adjoints(view, memory.data() + c * width).sums;
-        table.gradient(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch)), parts[c]);
+        table.gradient(view, ends, chunk_of(spectrum, begin, size, thread_scratch(scratch), probe), parts[c]);
     });
     SweepSums& all = parts[0];
     for (std::ptrdiff_t c = 1; c < chunks.count; ++c) {

@@ -19,6 +19,9 @@ std::string check(const SolverSpec& spec, const LevelsView& levels);
 // Denoiser evaluations of one run with this many steps.
 int function_evaluations(const SolverSpec& spec, std::ptrdiff_t steps, bool last_is_zero);
 
+// Whether a run injects no noise.
+bool is_deterministic(const SolverSpec& spec);
+
 // What the solver approaches with ever more steps. Call check_limit first: why it has none, or an empty string.
 Limit limit_of(const SolverSpec& spec);
 std::string check_limit(const SolverSpec& spec);
@@ -38,15 +41,15 @@ void engine_transfer(const double* eigenvalues, std::ptrdiff_t count, const Leve
 void engine_trace(const double* eigenvalues, std::ptrdiff_t count, const LevelsView& levels, const SolverSpec& spec,
                   double error, double* gain, double* injected, int threads);
 
-// Sum of loss terms (for w2 the SQUARED distance: see reported_loss); `terms`, if not null: each of them [size].
+// Sum of loss terms (for w2 the SQUARED distance: see reported_loss); `probe`: null, or what to tell of each entry.
 double engine_loss(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
-                   const Criterion& criterion, double error, int threads, double* terms = nullptr);
+                   const Criterion& criterion, double error, int threads, const TermProbe* probe = nullptr);
 
 // The sum and its gradient by sigmas [steps + 1]; eta_gradient, if not null: by the eta of each step [steps]
 // (their sum is the derivative by one common eta).
 double engine_loss_gradient(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,
                             const Criterion& criterion, double error, int threads, double* gradient,
-                            double* eta_gradient = nullptr);
+                            double* eta_gradient = nullptr, const TermProbe* probe = nullptr);
 
 // The sum, its gradient and its Hessian by sigmas, row-major [(steps + 1) x (steps + 1)].
 double engine_loss_hessian(const SpectrumView& spectrum, const LevelsView& levels, const SolverSpec& spec,

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/limit.hpp"
+#include "core/problem.hpp"
 
 namespace specsched {
 
@@ -41,7 +42,7 @@ struct SweepChunk {
     const double* mean_power;
     std::ptrdiff_t count;
     double* scratch;
-    double* terms = nullptr;  // per eigenvalue, the loss term; `loss` fills it unless it is null
+    TermProbe probe{};  // `loss` and `gradient` fill its terms unless they are null
 };
 
 // Sums over eigenvalues; a sweep adds to them.

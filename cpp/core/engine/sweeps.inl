@@ -186,14 +186,23 @@ void transfer(const SweepProgram& p, const SweepChunk& chunk, double* gain, doub
     for (std::ptrdiff_t start = 0; start < chunk.count; start += pack_count) {
         const Block b = load_block(chunk, start);
         evaluate_gains(p, b.lambda, grouped, w);
-        double variance[pack_count];
         const Injected injected = backward(p, b.lambda, w);
-        (injected.sampler + injected.denoiser).store(variance);
-        for (int l = 0; l < pack_count && start + l < chunk.count; ++l) {
-            gain[start + l] = w.h[l];
-            variances[start + l] = variance[l];
-        }
+        store_some(gain + start, chunk.count - start, at(w.h, 0));
+        store_some(variances + start, chunk.count - start, injected.sampler + injected.denoiser);
     }
+}
+
+// What the chunk's probe asks for of a block.
+template <class Term>
+void answer_probe(const SweepChunk& chunk, std::ptrdiff_t start, const Block& b, const EndTaylor& taylor,
+                  const SweepEnds& ends, const Pack& gain, const Injected& injected) {
+    const std::ptrdiff_t left = chunk.count - start;
+    const BlockSlopes s = Term::slopes(probed_block(b, chunk.probe, start, left), taylor, ends, gain, injected.sampler,
+                                       injected.denoiser);
+    store_some(chunk.probe.terms + start, left, s.value);
+    store_some(chunk.probe.at_stake + start, left,
+               absolute(s.by_gain * gain) + absolute(s.by_injected * injected.sampler) +
+                   absolute(s.by_error * injected.denoiser));
 }
 
 template <class Term>
@@ -206,12 +215,8 @@ double loss_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& c
         const Block b = load_block(chunk, start);
         evaluate_gains(p, b.lambda, grouped, w);
         const Injected injected = backward(p, b.lambda, w);
-        const Pack terms = Term::value(b, taylor, ends, at(w.h, 0), injected.sampler, injected.denoiser);
-        sum = sum + terms;
-        if (!chunk.terms) continue;
-        double each[pack_count];
-        terms.store(each);
-        for (int l = 0; l < pack_count && start + l < chunk.count; ++l) chunk.terms[start + l] = each[l];
+        sum = sum + Term::value(b, taylor, ends, at(w.h, 0), injected.sampler, injected.denoiser);
+        if (chunk.probe.terms) answer_probe<Term>(chunk, start, b, taylor, ends, at(w.h, 0), injected);
     }
     return sum.sum();
 }
@@ -233,6 +238,7 @@ void gradient_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk&
         sum = sum + s.value;
         by_first = by_first + s.by_first;
         by_last = by_last + s.by_last;
+        if (chunk.probe.terms) answer_probe<Term>(chunk, start, b, taylor, ends, at(w.h, 0), injected);
         forward(p, b.lambda, s, w);
     }
     sums.sum += sum.sum();

@@ -110,6 +110,20 @@ SPECSCHED_FLATTEN BlockTerm block_term(const Block& b, const Lanes& root, const 
     return {term.value, term.d[0], term.d[1]};
 }
 
+// Writes what the chunk's probe asks for: term_of(block) with its weights. Zero eigenvalues are summed apart.
+template <class TermOf>
+inline void answer_probe(const KernelChunk& chunk, std::ptrdiff_t start, const Block& b, const TermOf& term_of) {
+    if (!chunk.probe.terms) return;
+    double weight[lane_count] = {}, power[lane_count] = {}, each[lane_count];
+    for (int l = 0; l < lane_count && start + l < chunk.count; ++l) {
+        weight[l] = chunk.probe.weights[start + l];
+        power[l] = chunk.probe.mean_power[start + l];
+    }
+    term_of(Block{b.lambda, Lanes::load(weight), Lanes::load(power), b.groupable}).store(each);
+    for (int l = 0; l < lane_count && start + l < chunk.count; ++l)
+        chunk.probe.terms[start + l] = chunk.eigenvalues[start + l] < smallest_eigenvalue ? 0.0 : each[l];
+}
+
 // d/d r_0, d/d r_S and d/d log scale of a block.
 struct EndSlopes {
     Lanes first{0.0}, last{0.0}, scale{0.0};

@@ -136,8 +136,11 @@ struct DdimChunk {
             const Lanes change = ((Lanes(ends.surplus) - b.lambda) * t0 - m) * keep;
             const Lanes excess =
                 (Lanes(last2) - b.lambda * Lanes(ends.missing) + last * change) * Lanes(ends.scale * ends.scale);
-            const BlockTerm term = block_term<L>(b, root, std, excess, gain * Lanes(ends.scale) + Lanes(ends.lost));
+            const Lanes mean_error = gain * Lanes(ends.scale) + Lanes(ends.lost);
+            const BlockTerm term = block_term<L>(b, root, std, excess, mean_error);
             total = total + term.value;
+            answer_probe(chunk, start, b,
+                         [&](const Block& x) { return block_term<L>(x, root, std, excess, mean_error).value; });
             if (want_gradient) {
                 ddim_end_slopes(table, ends, b.lambda, term, gain, t0, Lanes::load(rows), end_slopes);
                 waiting.push(term.by_log_std + term.by_mean_error * gain * Lanes(ends.scale));

@@ -117,9 +117,12 @@ struct DdpmChunk {
             const Lanes deviation = (Lanes(ends.surplus) - b.lambda) * square - share * s.lack;
             const Lanes variance = square * Lanes(ends.start_variance) + s.injected;
             const Lanes excess = (Lanes(last2) - b.lambda * Lanes(ends.missing) + deviation) * Lanes(scale2);
-            const BlockTerm term = block_term<L>(b, sqrt(b.lambda), sqrt(variance) * Lanes(ends.scale), excess,
-                                                 gain * Lanes(ends.scale) + Lanes(ends.lost));
+            const Lanes root = sqrt(b.lambda), std = sqrt(variance) * Lanes(ends.scale);
+            const Lanes mean_error = gain * Lanes(ends.scale) + Lanes(ends.lost);
+            const BlockTerm term = block_term<L>(b, root, std, excess, mean_error);
             total = total + term.value;
+            answer_probe(chunk, start, b,
+                         [&](const Block& x) { return block_term<L>(x, root, std, excess, mean_error).value; });
             if (want_gradient) {
                 const Lanes by_variance = term.by_variance(variance), slope = -(by_variance * share);
                 ddpm_end_slopes(table, ends, s, b.lambda, term, by_variance, slope, by_z, deviation, Lanes::load(rows),

@@ -39,7 +39,7 @@ Kernel kernel_of(const KernelTable& table, DenseSampler sampler, Target target) 
 }
 
 double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion, double* gradient,
-           const TransferView& out, double* terms, int threads) {
+           const TransferView& out, const TermProbe* probe, int threads) {
     const Steps steps(sampler, levels);
     const EndTable ends = end_table(criterion, levels);
     const KernelTable& table = kernels();
@@ -57,7 +57,7 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const
                           out.gain ? out.gain + begin : nullptr,
                           out.gain ? out.variance + begin : nullptr,
                           out.excess ? out.excess + begin : nullptr,
-                          terms ? terms + begin : nullptr,
+                          probe ? probe->from(begin) : TermProbe{},
                           0.0};
         kernel(steps.table(), ends, static_cast<int>(criterion.loss), chunk);
         sums[c] = chunk.sum;
@@ -75,8 +75,8 @@ double run(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const
 }  // namespace
 
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
-                  double* gradient, int threads, double* terms) {
-    return run(sampler, spectrum, levels, criterion, gradient, {}, terms, threads);
+                  double* gradient, int threads, const TermProbe* probe) {
+    return run(sampler, spectrum, levels, criterion, gradient, {}, probe, threads);
 }
 
 void dense_transfer(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, Process process,

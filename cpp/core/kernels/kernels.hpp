@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "core/problem.hpp"
+
 namespace specsched {
 
 // Eigenvalues below this count as zero (their square root is below 1e-100).
@@ -46,7 +48,7 @@ struct KernelChunk {
     double* gain;      // per eigenvalue P, or null together with variance
     double* variance;  // per eigenvalue output variance
     double* excess;    // per eigenvalue output variance less the eigenvalue, to full relative accuracy; or null
-    double* terms;     // per eigenvalue its term in the sum, from the kernels against the limit; or null
+    TermProbe probe;   // its terms, set by the kernel unless they are null
     double sum;        // set by the kernel
 };
 

@@ -11,14 +11,6 @@
 namespace specsched {
 namespace {
 
-inline void write_terms(const KernelChunk& chunk, std::ptrdiff_t start, const Lanes& value) {
-    if (!chunk.terms) return;
-    double each[lane_count];
-    value.store(each);
-    for (int l = 0; l < lane_count && start + l < chunk.count; ++l)
-        chunk.terms[start + l] = chunk.eigenvalues[start + l] < smallest_eigenvalue ? 0.0 : each[l];
-}
-
 // What every block reads; zero eigenvalues reach their limit exactly and add nothing.
 struct LimitRun {
     const StepTable& table;
@@ -68,10 +60,13 @@ struct DdimLimitChunk {
         const Lanes by_high = Lanes(1.0) / (b.lambda + Lanes(table.square[0])), low = b.lambda + Lanes(table.square[S]);
         const Lanes limit = sqrt(low * by_high), grown = m + Lanes(1.0), stretch = sqrt(grown);
         const Lanes gap = -(limit * m / (grown + stretch)), gain = limit / stretch;
-        const Lanes share = b.weight * r.start_of(b.lambda) + b.mean_power * Lanes(r.ends.carried);
-        const Lanes half = gap * share * Lanes(r.scale2), value = gap * half;
-        r.total = r.total + value;
-        write_terms(r.chunk, start, value);
+        const auto half_of = [&](const Block& x) {
+            const Lanes share = x.weight * r.start_of(b.lambda) + x.mean_power * Lanes(r.ends.carried);
+            return gap * share * Lanes(r.scale2);
+        };
+        const Lanes half = half_of(b);
+        r.total = r.total + gap * half;
+        answer_probe(r.chunk, start, b, [&](const Block& x) { return gap * half_of(x); });
         if (!want_gradient) return;
         const Lanes slope = Lanes(2.0) * half, by_gain = slope * gain;
         const Lanes first = Lanes::load(rows), top = Lanes(table.sigma[0]) * by_high;
@@ -109,9 +104,9 @@ struct DdpmLimitChunk {
         const Lanes output = square * r.start_of(b.lambda) + s.injected, law = low + square * surplus;
         const Lanes std = sqrt(output), law_std = sqrt(law);
         const Lanes difference = defect / (std + law_std), weighted = difference * b.weight * Lanes(r.scale2);
-        const Lanes value = difference * weighted;
-        r.total = r.total + value;
-        write_terms(r.chunk, start, value);
+        r.total = r.total + difference * weighted;
+        answer_probe(r.chunk, start, b,
+                     [&](const Block& x) { return difference * (difference * x.weight * Lanes(r.scale2)); });
         if (!want_gradient) return;
         // By v and v_inf in y.
         const Lanes by_output = -(weighted / (std + Lanes(smallest_variance)));

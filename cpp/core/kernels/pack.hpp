@@ -52,6 +52,13 @@ inline Pack load_padded(const double* from, std::ptrdiff_t left, double fill) {
     return Pack::load(padded);
 }
 
+// The first `left` of the values.
+inline void store_some(double* to, std::ptrdiff_t left, const Pack& x) {
+    double each[pack_count];
+    x.store(each);
+    for (int l = 0; l < pack_count && l < left; ++l) to[l] = each[l];
+}
+
 template <class F>
 Pack map_pack(const Pack& x, const F& f) {
     Pack z;
@@ -60,6 +67,9 @@ Pack map_pack(const Pack& x, const F& f) {
 }
 inline Pack sqrt(const Pack& x) {
     return map_pack(x, [](double v) { return std::sqrt(v); });
+}
+inline Pack absolute(const Pack& x) {
+    return map_pack(x, [](double v) { return std::fabs(v); });
 }
 inline Pack excess_over_log(const Pack& x, const Pack& ratio) {
     double a[pack_count], b[pack_count];

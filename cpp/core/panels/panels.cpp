@@ -4,8 +4,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 
-#include "core/kernels/kernels.hpp"
+#include "core/kernels/dispatch.hpp"
+#include "core/panels/basis.hpp"
+#include "core/parallel.hpp"
 
 namespace specsched {
 namespace {
@@ -37,11 +40,11 @@ struct Counters {
     }
 };
 
-// Counting sort by key into memory that the thread keeps.
-SpectrumView sort_by_key(const SpectrumView& s, const Counters& counters) {
-    thread_local std::vector<double> storage;
-    storage.resize(std::max<std::size_t>(storage.size(), 3 * static_cast<std::size_t>(s.size)));
-    double *const values = storage.data(), *const weights = values + s.size, *const power = weights + s.size;
+// Counting sort by key.
+Entries sorted_by_key(const SpectrumView& s, const Counters& counters) {
+    Entries sorted;
+    for (std::vector<double>* array : {&sorted.eigenvalues, &sorted.weights, &sorted.mean_power})
+        array->resize(static_cast<std::size_t>(s.size));
     Counters next;
     std::ptrdiff_t sum = 0;
     for (int key = 0; key < keys; ++key)
@@ -51,16 +54,70 @@ SpectrumView sort_by_key(const SpectrumView& s, const Counters& counters) {
         }
     for (std::ptrdiff_t i = 0; i < s.size; ++i) {
         const std::ptrdiff_t place = next.at(key_of(s.eigenvalues[i]), i)++;
-        values[place] = s.eigenvalues[i];
-        weights[place] = s.weights[i];
-        power[place] = s.mean_power[i];
+        sorted.eigenvalues[place] = s.eigenvalues[i];
+        sorted.weights[place] = s.weights[i];
+        sorted.mean_power[place] = s.mean_power[i];
     }
-    return {values, weights, power, s.size};
+    return sorted;
 }
 
 }  // namespace
 
-Panels::Panels(const SpectrumView& spectrum) : sorted(spectrum) {
+std::vector<PanelPiece> cut(const std::vector<Panel>& panels) {
+    constexpr std::ptrdiff_t longest = 512;
+    std::vector<PanelPiece> pieces;
+    for (std::size_t p = 0; p < panels.size(); ++p)
+        for (std::ptrdiff_t done = 0; done < panels[p].count; done += longest)
+            pieces.push_back({p, panels[p].begin + done, std::min(longest, panels[p].count - done)});
+    return pieces;
+}
+
+void Entries::add(const SpectrumView& s, std::ptrdiff_t begin, std::ptrdiff_t count) {
+    const auto append = [&](std::vector<double>& to, const double* from) {
+        to.insert(to.end(), from + begin, from + begin + count);
+    };
+    append(eigenvalues, s.eigenvalues);
+    append(weights, s.weights);
+    append(mean_power, s.mean_power);
+}
+
+SpectrumView Entries::view() const { return {eigenvalues.data(), weights.data(), mean_power.data(), size()}; }
+
+// A term weight A + mean_power B with A and B polynomials on a panel is a sum over the panel's nodes: their weights are
+// sums over its eigenvalues of weight, and of mean power, times the nodes' Lagrange polynomials.
+void Panels::weigh_nodes(int threads) {
+    const std::vector<PanelPiece> pieces = cut(full);
+    std::vector<double> memory(pieces.size() * 2 * panel_rows);
+    const WeightKernel kernel = kernels().panel_weights;
+    constexpr double per_eigenvalue = 16.0;  // operations
+    const int workers = resolve_threads_for(per_eigenvalue * static_cast<double>(sorted.size), threads);
+    parallel_for(static_cast<std::ptrdiff_t>(pieces.size()), workers, [&](std::ptrdiff_t i) {
+        const PanelPiece& piece = pieces[i];
+        kernel({sorted.eigenvalues + piece.begin, sorted.weights + piece.begin, sorted.mean_power + piece.begin,
+                piece.count, full[piece.panel].center, &node_basis().matrices, memory.data() + i * 2 * panel_rows});
+    });
+    const std::size_t count = full.size() * panel_nodes;
+    few.eigenvalues.resize(count);
+    for (std::vector<double>* array : {&few.weights, &few.mean_power, &panel_weight, &panel_power})
+        array->assign(count, 0.0);
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        for (int j = 0; j < panel_nodes; ++j) {
+            few.weights[pieces[i].panel * panel_nodes + j] += memory[i * 2 * panel_rows + j];
+            few.mean_power[pieces[i].panel * panel_nodes + j] += memory[(i * 2 + 1) * panel_rows + j];
+        }
+    const auto total = [](const std::vector<double>& of, std::size_t first, std::vector<double>& to) {
+        const double sum = std::accumulate(of.begin() + first, of.begin() + first + panel_nodes, 0.0);
+        std::fill_n(to.begin() + first, panel_nodes, sum);
+    };
+    for (std::size_t p = 0; p < full.size(); ++p) {
+        const std::size_t first = p * panel_nodes;
+        for (int j = 0; j < panel_nodes; ++j) few.eigenvalues[first + j] = node_of(full[p].center, j);
+        total(few.weights, first, panel_weight);
+        total(few.mean_power, first, panel_power);
+    }
+}
+
+Panels::Panels(const SpectrumView& spectrum, int threads) : sorted(spectrum) {
     Counters counters;
     int runs = 0, occupied = 0, before = -1;
     for (std::ptrdiff_t i = 0; i < spectrum.size; ++i) {
@@ -71,7 +128,10 @@ Panels::Panels(const SpectrumView& spectrum) : sorted(spectrum) {
     }
     for (int key = 0; key < keys; ++key) occupied += counters.total(key) > 0;
     // A sorted spectrum, the usual one, stays where it is.
-    if (runs != occupied) sorted = sort_by_key(spectrum, counters);
+    if (runs != occupied) {
+        own_ = sorted_by_key(spectrum, counters);
+        sorted = own_.view();
+    }
     for (std::ptrdiff_t begin = 0; begin < spectrum.size;) {
         const int key = key_of(sorted.eigenvalues[begin]);
         const std::ptrdiff_t count = counters.total(key);
@@ -79,6 +139,10 @@ Panels::Panels(const SpectrumView& spectrum) : sorted(spectrum) {
         kind.push_back({begin, count, center_of(key)});
         begin += count;
     }
+    weigh_nodes(threads);
+    for (const Panel& panel : sparse) few.add(sorted, panel.begin, panel.count);
+    panel_weight.resize(few.weights.size());
+    panel_power.resize(few.weights.size());
 }
 
 }  // namespace specsched

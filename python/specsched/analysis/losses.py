@@ -72,7 +72,8 @@ def evaluate(
         return float(np.hypot(*modes_of(spectrum).errors(schedule, sampler, denoiser_error)))
     data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
     criterion = checked_criterion(data, solver, process, loss, target, start)
-    value = _core.evaluate(*data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads))
+    threads = checked_threads(threads)
+    value = data._in_core(threads).evaluate(levels.sigmas, core, criterion, threads)
     return _finite(value, loss)
 
 
@@ -127,9 +128,8 @@ def value_and_grad(
         return modes_of(spectrum).value_and_grad(schedule, sampler, denoiser_error)
     data, levels, solver, core = checked(spectrum, schedule, sampler, denoiser_error)
     criterion = checked_criterion(data, solver, process, loss, target, start)
-    value, gradient = _core.value_and_grad(
-        *data._in_panels(), levels.sigmas, core, criterion, checked_threads(threads)
-    )
+    threads = checked_threads(threads)
+    value, gradient = data._in_core(threads).value_and_grad(levels.sigmas, core, criterion, threads)
     # The sum of squares is the quicker test; where it overflows the slow one decides.
     if not math.isfinite(gradient.dot(gradient)) and not np.isfinite(gradient).all():
         level = checks.first_bad(~np.isfinite(gradient))
@@ -234,7 +234,7 @@ def costs_of(
     for target in ("data", "limit") if limited else ("data",):
         if target not in distances:
             criterion = codes.criterion(process, loss, target, start)
-            value = _core.evaluate(*data._in_panels(), levels.sigmas, solver.core, criterion, threads)
+            value = data._in_core(threads).evaluate(levels.sigmas, solver.core, criterion, threads)
             distances[target] = _finite(value, loss)
     if not limited:
         return Costs(None, None, distances["data"])

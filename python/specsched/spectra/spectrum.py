@@ -54,10 +54,10 @@ class Spectrum(FromData):
     __slots__ = (
         "_compressed",
         "_compression_error",
+        "_core",
         "_eigenvalues",
         "_has_zeros",
         "_mean_power",
-        "_ordered",
         "_weights",
     )
 
@@ -71,7 +71,7 @@ class Spectrum(FromData):
         self._has_zeros: bool | None = None
         self._compression_error = 0.0
         self._compressed: tuple[float, Spectrum | None] | None = None
-        self._ordered: tuple[FloatArray, FloatArray, FloatArray] | None = None
+        self._core: _core.Spectrum | None = None
 
     @classmethod
     def merged(cls, spectra: Iterable[Spectrum], weights: object = None) -> Spectrum:
@@ -289,11 +289,11 @@ class Spectrum(FromData):
         """The same eigenvalues with no mean power."""
         return Spectrum(self._eigenvalues, weights=self._weights)
 
-    def _in_panels(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Eigenvalues, weights and mean power in the order in which losses are quickest, found once."""
-        if self._ordered is None:
-            self._ordered = _core.in_panels(self._eigenvalues, self._weights, self._mean_power)
-        return self._ordered
+    def _in_core(self, threads: int) -> _core.Spectrum:
+        """The arrays as losses read them, with what losses of large spectra share, made once (docs/panels.md)."""
+        if self._core is None:
+            self._core = _core.Spectrum(self._eigenvalues, self._weights, self._mean_power, threads)
+        return self._core
 
     def compress(self, tol: float = 1e-12, *, nodes: int | None = None, threads: int = 0) -> Spectrum:
         """A spectrum of a few dozen nodes with the same losses to a relative error of about `tol`.

@@ -11,6 +11,7 @@
 #include "check.hpp"
 #include "core/design/design.hpp"
 #include "core/engine/engine.hpp"
+#include "core/panels/panels.hpp"
 #include "core/sampler.hpp"
 #include "spectra.hpp"
 
@@ -123,13 +124,16 @@ void test_derivatives() {
 
 void test_panels() {
     const Data data = power_law(4000, 10.0);
+    const Panels panels(data.view());
     const std::vector<double> sigmas = levels(20, 0.02);
     for (const char* name : samplers)
         for (const Target target : {Target::data, Target::limit}) {
             const Sampler sampler = make_sampler(name, {}, 0.0);
             const Criterion criterion{Process::vp, Loss::relative, target};
             const double plain = plain_loss_sum(sampler, data.view(), view(sigmas), criterion, nullptr, 1);
-            CHECK_CLOSE(loss_sum(sampler, data.view(), view(sigmas), criterion, nullptr, 1), plain, 1e-9, 0.0,
+            SpectrumView spectrum = data.view();
+            spectrum.panels = &panels;
+            CHECK_CLOSE(loss_sum(sampler, spectrum, view(sigmas), criterion, nullptr, 1), plain, 1e-9, 0.0,
                         std::string(name) + ": panels");
         }
 }
