@@ -6,6 +6,7 @@
 #include "bindings/bind.hpp"
 #include "core/modes/design.hpp"
 #include "core/modes/gaussian.hpp"
+#include "core/modes/gradient.hpp"
 #include "core/modes/recorded.hpp"
 #include "core/modes/run.hpp"
 #include "core/modes/table.hpp"
@@ -154,17 +155,13 @@ py::tuple modes_gradient(const Modes& set, const Sampler& sampler, const Array& 
     const int steps = static_cast<int>(levels.size()) - 1;
     const bool table = !sampler.spec.coefficients.empty();
     const modes::Columns columns{steps, table ? back_of(sampler) : 0, false};
-    double bias = 0.0, noise = 0.0;
-    Eigen::VectorXd gradient;
+    modes::SumsAndGradient found{};
     {
         py::gil_scoped_release unlock;
         const Program program = program_of(sampler, levels, eta, Derivatives::first, table);
-        const modes::Run run(*set.source, program, levels, true);
-        bias = run.bias_sum();
-        noise = run.noise_sum();
-        gradient = 2.0 * run.normal(columns, table).gradient;
+        found = modes::sums_and_gradient(*set.source, program, levels, columns, table);
     }
-    return py::make_tuple(bias, noise, array_of(gradient));
+    return py::make_tuple(found.bias, found.noise, array_of(found.slopes));
 }
 
 // Rows of errors (modes, then channels of every prediction), and their derivatives as in modes_gradient.

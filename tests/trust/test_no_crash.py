@@ -139,7 +139,7 @@ MODES = _core.Modes.gaussian(TWO, np.ones(2), np.ones(2), 9.0)
 
 
 def judged(eigenvalues=TWO, weights=TWO, sigmas=LEVELS):
-    return _core.evaluate(eigenvalues, weights, TWO, sigmas, DDIM, CRITERION, 1)
+    return _core.Spectrum(eigenvalues, weights, TWO).evaluate(sigmas, DDIM, CRITERION, 1)
 
 
 def problem(**other):

@@ -13,7 +13,7 @@ ArrayXd ratio(const ArrayXd& variance, double square) { return variance / (varia
 
 // Standard deviation eta sqrt(lambda r^2 / (lambda + r^2)) and its derivative by log r; nothing is rough.
 void posterior_spread(const ArrayXd& variance, const ArrayXd& root_multiplicity, double level, double eta,
-                      Answers& out) {
+                      ChannelAnswers& out) {
     const ArrayXd k = ratio(variance, level * level);
     out.spread = root_multiplicity * (eta * level) * k.sqrt();
     out.spread_d = out.spread * k;
@@ -28,13 +28,17 @@ Gaussian::Gaussian(ArrayXd eigenvalues, ArrayXd multiplicity, ArrayXd weight, do
     for (int i = 0; i < static_cast<int>(lambda_.size()); ++i) channel_.push_back(i);
 }
 
-Answers Gaussian::answer(double level, double eta) const {
-    Answers out;
+ChannelAnswers Gaussian::channel_answers(double level, double eta) const {
+    ChannelAnswers out;
     out.slope = ratio(lambda_, level * level);
     out.slope_d = -2.0 * out.slope * (1.0 - out.slope);
     posterior_spread(lambda_, root_multiplicity_, level, eta, out);
-    out.shift = out.shift_d = ArrayXd::Zero(lambda_.size());
     return out;
+}
+
+Answers Gaussian::answer(double level, double eta) const {
+    const ArrayXd zero = ArrayXd::Zero(lambda_.size());
+    return {channel_answers(level, eta), zero, zero};
 }
 
 ArrayXd Gaussian::solution(double level) const { return flow(first_, level); }
@@ -56,16 +60,21 @@ Guided::Guided(ArrayXd cond, ArrayXd uncond, double scale, ArrayXd multiplicity,
     channel_.insert(channel_.end(), means_.pair.begin(), means_.pair.end());
 }
 
-Answers Guided::answer(double level, double eta) const {
+ChannelAnswers Guided::channel_answers(double level, double eta) const {
     const double square = level * level;
     const ArrayXd c = ratio(cond_, square), u = ratio(uncond_, square);
-    Answers out;
+    ChannelAnswers out;
     out.slope = scale_ * c + (1.0 - scale_) * u;
     out.slope_d = -2.0 * (scale_ * c * (1.0 - c) + (1.0 - scale_) * u * (1.0 - u));
     posterior_spread(cond_, root_multiplicity_, level, eta, out);
-    out.shift = out.shift_d = ArrayXd::Zero(weight_.size());
+    return out;
+}
+
+Answers Guided::answer(double level, double eta) const {
+    const ArrayXd zero = ArrayXd::Zero(weight_.size());
+    Answers out{channel_answers(level, eta), zero, zero};
     const std::ptrdiff_t means = means_.cond.size();
-    const ArrayXd cm = at_means(c), um = at_means(u);
+    const ArrayXd cm = at_means(ratio(cond_, level * level)), um = at_means(ratio(uncond_, level * level));
     out.shift.tail(means) = scale_ * (1.0 - cm) * means_.cond + (1.0 - scale_) * (1.0 - um) * means_.uncond;
     out.shift_d.tail(means) =
         2.0 * (scale_ * cm * (1.0 - cm) * means_.cond + (1.0 - scale_) * um * (1.0 - um) * means_.uncond);

@@ -11,6 +11,7 @@ class Gaussian : public Group {
     // multiplicity: directions that an eigenvalue stands for; weight: of the squared error of its gain.
     Gaussian(ArrayXd eigenvalues, ArrayXd multiplicity, ArrayXd weight, double first);
     std::ptrdiff_t channels() const override { return lambda_.size(); }
+    ChannelAnswers channel_answers(double level, double eta) const override;
     Answers answer(double level, double eta) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
@@ -30,6 +31,7 @@ class Guided : public Group {
     };
     Guided(ArrayXd cond, ArrayXd uncond, double scale, ArrayXd multiplicity, ArrayXd weight, Means means, double first);
     std::ptrdiff_t channels() const override { return cond_.size(); }
+    ChannelAnswers channel_answers(double level, double eta) const override;
     Answers answer(double level, double eta) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;

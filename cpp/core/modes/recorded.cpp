@@ -60,6 +60,8 @@ ArrayXXd trajectory(const ArrayXXd& s, double half) {
     return matrix.partialPivLu().solve(right).transpose().array();
 }
 
+ArrayXXd identity(std::ptrdiff_t n) { return Eigen::MatrixXd::Identity(n, n).array(); }
+
 }  // namespace
 
 Series::Series(double low, double high, ArrayXXd coefficients)
@@ -82,6 +84,10 @@ Recorded::Recorded(double lowest, double highest, ArrayXXd prediction, std::vect
     : prediction_(std::log(lowest), std::log(highest), std::move(prediction)),
       trajectory_(prediction_.low(), prediction_.high(), ArrayXXd::Zero(1, 1)),
       slope_(prediction_.low(), prediction_.high(), std::move(bands.slope)),
+      basis_(prediction_.low(), prediction_.high(), identity(prediction_.coefficients().cols())),
+      basis_trajectory_(prediction_.low(), prediction_.high(),
+                        trajectory(basis_.coefficients(), 0.5 * (prediction_.high() - prediction_.low()))),
+      coefficients_(prediction_.coefficients().matrix().transpose()),
       variance_(std::move(bands.variance)),
       dimension_(std::move(bands.dimension)) {
     trajectory_ = Series(prediction_.low(), prediction_.high(),
@@ -98,17 +104,12 @@ ArrayXd Recorded::at_modes(const ArrayXd& by_band) const {
     return out;
 }
 
-Answers Recorded::answer(double level, double eta) const {
-    const double x = std::log(level), square = level * level;
-    const bool inside = x >= prediction_.low() && x <= prediction_.high();
-    Answers out;
+ChannelAnswers Recorded::channel_answers(double level, double eta) const {
+    const double x = std::log(level);
+    ChannelAnswers out;
     out.slope = slope_.value(x);
     out.slope_d = slope_.slope(x);
-    const ArrayXd y = solution(level), s = prediction_.value(x), k = at_modes(out.slope);
-    out.shift = s - k * y;
-    const ArrayXd y_d = inside || x < prediction_.low() ? ArrayXd(y - s) : ArrayXd::Zero(y.size());
-    out.shift_d = prediction_.slope(x) - at_modes(out.slope_d) * y - k * y_d;
-    const ArrayXd posterior = variance_ / (variance_ + square);
+    const ArrayXd posterior = variance_ / (variance_ + level * level);
     out.spread = eta * level * (dimension_ * posterior).sqrt();
     out.spread_d = out.spread * posterior;
     // Without an assumed error the modes are taken as exact.
@@ -119,12 +120,72 @@ Answers Recorded::answer(double level, double eta) const {
     return out;
 }
 
-ArrayXd Recorded::solution(double level) const {
-    const double lowest = std::exp(prediction_.low());
-    if (level >= lowest) return trajectory_.value(std::log(level));
-    const double share = level / lowest;
-    return share * trajectory_.value(prediction_.low()) + (1.0 - share) * prediction_.value(prediction_.low());
+Answers Recorded::answer(double level, double eta) const {
+    const double x = std::log(level);
+    Answers out{channel_answers(level, eta), {}, {}};
+    const ArrayXd y = solution(level), s = prediction_.value(x), k = at_modes(out.slope);
+    out.shift = s - k * y;
+    const ArrayXd y_d = x <= prediction_.high() ? ArrayXd(y - s) : ArrayXd::Zero(y.size());
+    out.shift_d = prediction_.slope(x) - at_modes(out.slope_d) * y - k * y_d;
+    return out;
 }
+
+// A mode with the coefficients c has s = c . T(x), and y* = c . Y(x) with the trajectories Y of the basis.
+class AlongRecorded : public Along {
+  public:
+    AlongRecorded(const Recorded& of, const std::vector<double>& levels) : of_(of) {
+        const auto n = of.coefficients_.rows(), count = static_cast<std::ptrdiff_t>(levels.size());
+        s_ = s_d_ = y_ = y_d_ = ArrayXXd::Zero(n, count);
+        k_ = k_d_ = ArrayXXd::Zero(of.channels(), count);
+        for (std::ptrdiff_t l = 0; l < count; ++l) {
+            const double level = levels[static_cast<std::size_t>(l)];
+            y_.col(l) = Recorded::solution_of(of.basis_, of.basis_trajectory_, level);
+            if (level == 0.0) continue;
+            const double x = std::log(level);
+            s_.col(l) = of.basis_.value(x);
+            s_d_.col(l) = of.basis_.slope(x);
+            if (x <= of.basis_.high()) y_d_.col(l) = y_.col(l) - s_.col(l);
+            k_.col(l) = of.slope_.value(x);
+            k_d_.col(l) = of.slope_.slope(x);
+        }
+    }
+    ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const override {
+        const Eigen::MatrixXd v = s_.matrix() * by_shift.matrix().transpose() +
+                                  y_.matrix() * (by_solution - by_shift * k_).matrix().transpose();
+        ArrayXd out(of_.coefficients_.cols());
+        for (std::ptrdiff_t i = 0; i < out.size(); ++i)
+            out[i] = of_.coefficients_.col(i).dot(v.col(of_.channel_[static_cast<std::size_t>(i)]));
+        return out;
+    }
+    ChannelSums summed(const ArrayXd& weight) const override {
+        Eigen::MatrixXd u = Eigen::MatrixXd::Zero(of_.coefficients_.rows(), of_.channels());
+        for (std::ptrdiff_t i = 0; i < weight.size(); ++i)
+            u.col(of_.channel_[static_cast<std::size_t>(i)]) += weight[i] * of_.coefficients_.col(i);
+        const auto of = [&](const ArrayXXd& basis) -> ArrayXXd {
+            return (u.transpose() * basis.matrix()).array();
+        };
+        const ArrayXXd y = of(y_);
+        return {of(s_) - k_ * y, of(s_d_) - k_d_ * y - k_ * of(y_d_), y};
+    }
+
+  private:
+    const Recorded& of_;
+    ArrayXXd s_, s_d_, y_, y_d_;  // of the basis, derivatives by log r [n x levels]
+    ArrayXXd k_, k_d_;            // [bands x levels]
+};
+
+std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels) const {
+    return std::make_unique<AlongRecorded>(*this, levels);
+}
+
+ArrayXd Recorded::solution_of(const Series& prediction, const Series& trajectory, double level) {
+    const double low = prediction.low(), lowest = std::exp(low);
+    if (level >= lowest) return trajectory.value(std::log(level));
+    const double share = level / lowest;
+    return share * trajectory.value(low) + (1.0 - share) * prediction.value(low);
+}
+
+ArrayXd Recorded::solution(double level) const { return solution_of(prediction_, trajectory_, level); }
 
 // exp of minus the integral of 1 - k over log r; below the lowest level k is taken as 1.
 ArrayXd Recorded::flow(double level, double last) const {

@@ -38,14 +38,21 @@ class Recorded : public Group {
     // prediction: Chebyshev coefficients of s in log r between the two levels [modes x n].
     Recorded(double lowest, double highest, ArrayXXd prediction, std::vector<int> band, ArrayXd weight, Bands bands);
     std::ptrdiff_t channels() const override { return variance_.size(); }
+    ChannelAnswers channel_answers(double level, double eta) const override;
     Answers answer(double level, double eta) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
+    // All modes are combinations of the same few series: sums over levels, and over modes, of their coefficients.
+    std::unique_ptr<Along> along(const std::vector<double>& levels) const override;
 
   private:
+    friend class AlongRecorded;
+    static ArrayXd solution_of(const Series& prediction, const Series& trajectory, double level);
     ArrayXd at_modes(const ArrayXd& by_band) const;
 
     Series prediction_, trajectory_, slope_;
+    Series basis_, basis_trajectory_;  // T_0, T_1, ... as predictions, and the trajectories of these
+    Eigen::MatrixXd coefficients_;     // of the modes' predictions [n x modes]
     std::vector<Series> roughness_;  // one, or none
     ArrayXd variance_, dimension_;
 };

@@ -24,6 +24,10 @@ struct Columns {
     int count(bool table) const { return table ? steps + 1 + steps * (back + 1) : steps + 1; }
 };
 
+// Derivative of a program's number by the columns that it depends on.
+std::vector<std::pair<int, double>> derivative_columns(const Slope& slope, const Columns& columns, bool table,
+                                                       const std::vector<double>& sigmas);
+
 class Run {
   public:
     // The program is one of a deterministic solver, with the error of its predictions. Source, program and levels
@@ -55,13 +59,15 @@ class Run {
         ArrayXd mode_gain, mode_gain_d;  // gain at each mode
         ArrayXd shift, shift_d;  // [modes]
     };
-    using Row = std::vector<std::pair<int, double>>;  // derivative of a program's number by some columns
+    using Row = std::vector<std::pair<int, double>>;
 
     Prediction predict(int operation) const;
     void forward();
     void backward();
     void sensitivities();
-    Row row(const Slope& slope, const Columns& columns, bool table) const;
+    Row row(const Slope& slope, const Columns& columns, bool table) const {
+        return derivative_columns(slope, columns, table, sigmas_);
+    }
     MatrixXd bias_rows(const Columns& columns, bool table) const;
     MatrixXd noise_rows(std::size_t prediction, const Columns& columns, bool table) const;
 

@@ -14,12 +14,30 @@ using Eigen::ArrayXXd;
 
 // What the denoiser says at one level, with derivatives by log r. Modes that share a slope share a channel; errors of
 // predictions enter by channel.
-struct Answers {
+struct ChannelAnswers {
     ArrayXd slope, slope_d;    // k [channels]
     // Standard deviations of the error of a prediction, all directions together: of a smooth one, of which neighbouring
     // levels have a part in common (core/engine/engine.hpp), and of a white one [channels].
     ArrayXd spread, spread_d, rough, rough_d;
+};
+struct Answers : ChannelAnswers {
     ArrayXd shift, shift_d;  // a [modes]
+};
+
+// Sums over the modes of each channel [channels x levels].
+struct ChannelSums {
+    ArrayXXd shift, shift_d, solution;
+};
+
+// What modes say along some levels, in the two sums that a gradient takes of it. Where the level is 0, there is a solution
+// only.
+class Along {
+  public:
+    virtual ~Along() = default;
+    // Sum over the levels of by_shift a + by_solution y* [modes]; the factors are [channels x levels].
+    virtual ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const = 0;
+    // Sums of a, its derivative by log r, and y*, by weights of the modes.
+    virtual ChannelSums summed(const ArrayXd& weight) const = 0;
 };
 
 // One kind of modes. Levels are positive unless said otherwise.
@@ -28,11 +46,14 @@ class Group {
     virtual ~Group() = default;
     virtual std::ptrdiff_t channels() const = 0;
     // `eta`: standard deviation of an error, as a fraction of the posterior's spread in each direction.
+    virtual ChannelAnswers channel_answers(double level, double eta) const = 0;
     virtual Answers answer(double level, double eta) const = 0;
     // The exact solution of the probability flow, [modes]; the level may be 0.
     virtual ArrayXd solution(double level) const = 0;
     // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
     virtual ArrayXd flow(double level, double last) const = 0;
+    // Mode by mode, unless a kind knows better.
+    virtual std::unique_ptr<Along> along(const std::vector<double>& levels) const;
 
     const ArrayXd& weight() const { return weight_; }  // of squared errors, [modes]
     const std::vector<int>& channel() const { return channel_; }  // of each mode
@@ -56,9 +77,11 @@ class Source {
     const ArrayXd& root_weight() const { return root_weight_; }
     const std::vector<int>& channel() const { return channel_; }
 
+    ChannelAnswers channel_answers(double level, double eta) const;
     Answers answer(double level, double eta) const;
     ArrayXd solution(double level) const;
     ArrayXd flow(double level, double last) const;
+    std::unique_ptr<Along> along(const std::vector<double>& levels) const;
     // Channel values at each mode.
     ArrayXd spread_out(const ArrayXd& by_channel) const;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -320,11 +321,9 @@ class Modes:
         """
         levels, solver, eta = self.checked(schedule, sampler, denoiser_error)
         bias, noise, slopes = _core.modes_gradient(self._core, solver.core, levels.sigmas, eta)
-        scale, root = self.scale_at(float(levels.sigmas[-1])), float(np.sqrt(bias + noise))
-        gradient = np.zeros(levels.sigmas.size)
-        if root > 0.0:
-            gradient += slopes[: levels.sigmas.size] * (0.5 * scale / root)
         last = float(levels.sigmas[-1])
+        scale, root = self.scale_at(last), math.sqrt(bias + noise)
+        gradient = slopes[: levels.sigmas.size] * (0.5 * scale / root if root > 0.0 else 0.0)
         gradient[-1] += root * {"vp": -last * scale**3, "ve": 0.0, "flow": -(scale**2)}[self.process]
         return scale * root, gradient
 
@@ -334,15 +333,15 @@ class Modes:
         solver.check(levels)
         only_deterministic(solver)
         first = float(levels.sigmas[0])
-        if not np.isclose(first, self.sigma_max, rtol=1e-6):
+        if not math.isclose(first, self.sigma_max, rel_tol=1e-6):
             raise ValueError(
                 f"the schedule starts at sigma = {first:g}, these modes at {self.sigma_max:g}: start there, or make "
                 "the modes for the other level"
             )
-        positive = levels.sigmas[levels.sigmas > 0]
-        if self.sigma_floor is not None and positive[-1] < self.sigma_floor * (1.0 - 1e-6):
+        lowest = float(levels.sigmas[-1]) or float(levels.sigmas[-2])  # the last may be 0
+        if self.sigma_floor is not None and lowest < self.sigma_floor * (1.0 - 1e-6):
             raise ValueError(
-                f"the schedule has a level at {positive[-1]:g}, below the lowest recorded one, {self.sigma_floor:g}"
+                f"the schedule has a level at {lowest:g}, below the lowest recorded one, {self.sigma_floor:g}"
             )
         return levels, solver, checks.real("denoiser_error", denoiser_error, minimum=0.0)
 
