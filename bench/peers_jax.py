@@ -1,8 +1,8 @@
 """What a user of JAX would write for the other solvers: the plain loop over the steps, jitted, with its gradient.
 
 The loops are those of `specsched.testing`, which say each solver as its paper does; JAX unrolls and compiles them. The
-last level is 0 and fixed, as a traced level cannot be asked whether it is 0. For modes of a recording the Chebyshev sums
-of all levels are one product of matrices.
+last level is 0 and fixed, as a traced level cannot be asked whether it is 0. For modes of a recording the sums
+of Chebyshev polynomials at all levels are one product of matrices.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ void bind_evaluate(py::module_& m) {
              py::arg("mean_power").noconvert(), py::arg("threads") = 0)
         .def("evaluate", &evaluate, py::arg("sigmas").noconvert(), py::arg("sampler"), py::arg("criterion"),
              py::arg("threads"))
-        .def("value_and_grad", &value_and_grad, py::arg("sigmas").noconvert(), py::arg("sampler"),
-             py::arg("criterion"), py::arg("threads"));
+        .def("value_and_grad", &value_and_grad, py::arg("sigmas").noconvert(), py::arg("sampler"), py::arg("criterion"),
+             py::arg("threads"));
     const auto spectrum_arguments = [&](const char* name, auto function, auto... more) {
         m.def(name, function, py::arg("eigenvalues").noconvert(), py::arg("weights").noconvert(),
               py::arg("mean_power").noconvert(), py::arg("sigmas").noconvert(), py::arg("sampler"),

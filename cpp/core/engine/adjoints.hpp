@@ -12,8 +12,12 @@ namespace specsched {
 
 inline SweepChunk chunk_of(const SpectrumView& s, std::ptrdiff_t begin, std::ptrdiff_t count, double* scratch,
                            const TermProbe* probe = nullptr) {
-    return {s.eigenvalues + begin, s.weights + begin, s.mean_power + begin,
-            count, scratch, probe ? probe->from(begin) : TermProbe{}};
+    return {s.eigenvalues + begin,
+            s.weights + begin,
+            s.mean_power + begin,
+            count,
+            scratch,
+            probe ? probe->from(begin) : TermProbe{}};
 }
 
 SweepEnds sweep_ends(const SolverSpec& spec, const Criterion& criterion, const LevelsView& levels);

@@ -19,8 +19,14 @@ Prediction predict(const Source& source, const Program& program, const SweepOper
     const double level = program.level[op.level], share = program.factor[op.first];
     const ChannelAnswers a = source.channel_answers(level, std::sqrt(program.error));
     const ArrayXd smooth = a.spread.square();
-    Prediction p{a.slope, a.slope_d, share * smooth + a.rough.square(),
-                 2.0 * (share * a.spread * a.spread_d + a.rough * a.rough_d), smooth, level, 1.0, 0.0};
+    Prediction p{a.slope,
+                 a.slope_d,
+                 share * smooth + a.rough.square(),
+                 2.0 * (share * a.spread * a.spread_d + a.rough * a.rough_d),
+                 smooth,
+                 level,
+                 1.0,
+                 0.0};
     if (op.kind != noise_prediction) return p;
     // (y - D) / r.
     const double square = level * level;
@@ -139,8 +145,7 @@ class TwoSweeps {
     // The ends move along the exact solution: dy / dlog r = (1 - k) y - a.
     double end_slope(double level, Eigen::Index at, const ArrayXd& factor, bool by_log) const {
         if (level == 0.0 && by_log) return 0.0;
-        if (level == 0.0)
-            return (factor * (sums_.solution.col(first_ + 2) - sums_.solution.col(at))).sum() / near();
+        if (level == 0.0) return (factor * (sums_.solution.col(first_ + 2) - sums_.solution.col(at))).sum() / near();
         const ArrayXd slope = (1.0 - source_.channel_answers(level, 0.0).slope) * sums_.solution.col(at);
         const double moved = (factor * (slope - sums_.shift.col(at))).sum();
         return by_log ? moved : moved / level;
@@ -155,7 +160,7 @@ class TwoSweeps {
     const std::vector<double>& sigmas_;
     std::vector<Prediction> predictions_;
     std::vector<Eigen::Index> prediction_of_;  // of each operation, or -1
-    std::unique_ptr<Along> along_;             // the predictions' levels, the first one, the last one, and near()
+    std::unique_ptr<Along> along_;  // the predictions' levels, the first one, the last one, and near()
     Eigen::Index first_ = 0;
     ArrayXXd gain_;  // from each register to the output [channels x registers]
     ChannelSums sums_;

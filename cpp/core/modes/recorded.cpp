@@ -161,9 +161,7 @@ class AlongRecorded : public Along {
         Eigen::MatrixXd u = Eigen::MatrixXd::Zero(of_.coefficients_.rows(), of_.channels());
         for (std::ptrdiff_t i = 0; i < weight.size(); ++i)
             u.col(of_.channel_[static_cast<std::size_t>(i)]) += weight[i] * of_.coefficients_.col(i);
-        const auto of = [&](const ArrayXXd& basis) -> ArrayXXd {
-            return (u.transpose() * basis.matrix()).array();
-        };
+        const auto of = [&](const ArrayXXd& basis) -> ArrayXXd { return (u.transpose() * basis.matrix()).array(); };
         const ArrayXXd y = of(y_);
         return {of(s_) - k_ * y, of(s_d_) - k_d_ * y - k_ * of(y_d_), y};
     }
@@ -171,7 +169,7 @@ class AlongRecorded : public Along {
   private:
     const Recorded& of_;
     ArrayXXd s_, s_d_, y_, y_d_;  // of the basis, derivatives by log r [n x levels]
-    ArrayXXd k_, k_d_;            // [bands x levels]
+    ArrayXXd k_, k_d_;  // [bands x levels]
 };
 
 std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels) const {

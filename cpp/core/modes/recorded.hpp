@@ -52,7 +52,7 @@ class Recorded : public Group {
 
     Series prediction_, trajectory_, slope_;
     Series basis_, basis_trajectory_;  // T_0, T_1, ... as predictions, and the trajectories of these
-    Eigen::MatrixXd coefficients_;     // of the modes' predictions [n x modes]
+    Eigen::MatrixXd coefficients_;  // of the modes' predictions [n x modes]
     std::vector<Series> roughness_;  // one, or none
     ArrayXd variance_, dimension_;
 };

@@ -116,8 +116,7 @@ double sum_by_moments(const Sampler& sampler, const Panels& panels, const Levels
     nodes.fill(sampler, levels, criterion, threads);
     constexpr double per_eigenvalue = 16.0;  // operations, whatever the steps
     const int workers = resolve_threads_for(per_eigenvalue * static_cast<double>(panels.sorted.size), threads);
-    const PanelSums part =
-        sum_panels(panels.sorted, panels.full, nodes, criterion.loss, gradient != nullptr, workers);
+    const PanelSums part = sum_panels(panels.sorted, panels.full, nodes, criterion.loss, gradient != nullptr, workers);
     double sum = part.sum;
     Criterion linear = criterion;
     linear.loss = Loss::linear;
