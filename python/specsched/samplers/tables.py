@@ -69,8 +69,6 @@ class Multistep(Sampler):
 
     def _checked_table(self) -> tuple[tuple[float, ...], ...]:
         table = checks.real_array("coefficients", self.coefficients)
-        if table.ndim == 1 and table.size == 0 and self.order == 1:
-            table = table.reshape(len(self.coefficients), 0)
         if table.ndim != 2 or table.shape[0] == 0 or table.shape[1] != self.order - 1:
             raise ValueError(
                 f"coefficients must have shape (steps, order - 1) = (steps, {self.order - 1}), got {table.shape}"
