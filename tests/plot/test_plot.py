@@ -179,6 +179,10 @@ def test_bad_input(design: ss.Design, tmp_path: Path) -> None:
         plot.plot_spectrum([0.0, 0.0])
     with pytest.raises(ValueError, match="table must hold"):
         plot.plot_comparison({"a": {}})
+    with pytest.raises(TypeError, match=r"table\['a'\]\[4\] must be a real number, got ndarray"):
+        plot.plot_comparison({"a": {4: np.array([1.0, 2.0])}})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=r"table\['a'\]\[4\] must be finite"):
+        plot.plot_comparison({"a": {4: np.nan}})
     with pytest.raises(ValueError, match="unknown loss 'w3'"):
         plot.plot_comparison({"a": {1: 1.0}}, loss="w3")
     with pytest.raises(TypeError, match="result must be a Transfer"):

@@ -110,10 +110,15 @@ def plot_comparison(
     """
     checks.lookup("loss", loss, LOSS_TITLES)
     count = checks.integer("count", count, minimum=0)
-    if not isinstance(table, Mapping) or not table or not all(table.values()):
+    rows = table.values() if isinstance(table, Mapping) else ()
+    if not rows or not all(isinstance(row, Mapping) and row for row in rows):
         raise ValueError(
             "table must hold at least one schedule, and each of them at least one number of steps"
         )
+    for name, row in table.items():
+        for steps, value in row.items():
+            checks.integer(f"numbers of steps in table[{name!r}]", steps, minimum=1)
+            checks.real(f"table[{name!r}][{steps}]", value)
     figure = new_figure((8.6, 4.6))
     axes = figure.subplots()
     rest = sorted((name for name in table if name != highlight), key=lambda name: _mean_log(table[name]))
