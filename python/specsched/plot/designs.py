@@ -116,9 +116,9 @@ def plot_comparison(
             "table must hold at least one schedule, and each of them at least one number of steps"
         )
     for name, row in table.items():
-        for steps, value in row.items():
-            checks.integer(f"numbers of steps in table[{name!r}]", steps, minimum=1)
-            checks.real(f"table[{name!r}][{steps}]", value)
+        for number, value in row.items():
+            checks.integer(f"numbers of steps in table[{name!r}]", number, minimum=1)
+            checks.real(f"table[{name!r}][{number}]", value)
     figure = new_figure((8.6, 4.6))
     axes = figure.subplots()
     rest = sorted((name for name in table if name != highlight), key=lambda name: _mean_log(table[name]))
