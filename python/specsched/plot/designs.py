@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._core import LARGEST_ENTRY
 from .._support import checks
 from .._support.codes import LOSS_TITLES
 from .._support.texts import shared_texts
@@ -118,7 +119,8 @@ def plot_comparison(
     for name, row in table.items():
         for number, value in row.items():
             checks.integer(f"numbers of steps in table[{name!r}]", number, minimum=1)
-            checks.real(f"table[{name!r}][{number}]", value)
+            # Beyond what losses can be, Matplotlib's axes overflow.
+            checks.real(f"table[{name!r}][{number}]", value, minimum=-LARGEST_ENTRY, maximum=LARGEST_ENTRY)
     figure = new_figure((8.6, 4.6))
     axes = figure.subplots()
     rest = sorted((name for name in table if name != highlight), key=lambda name: _mean_log(table[name]))
