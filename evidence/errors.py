@@ -19,9 +19,9 @@ import specsched as ss
 from .networks import CHECKPOINTS, Network, load
 from .train import samples
 
-SOLVERS = ("ddim", "heun", "dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")
+SOLVERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm", "ddim", "heun")
 FIXED_ORDERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")  # rivals of a designed multistep solver
-CALLS = (5, 8, 12, 20)
+CALLS = (4, 5, 6, 8, 10, 12, 15, 20)
 # The family that is tuned in hindsight, on the very starts that judge: powers rho and lowest level over the floor.
 POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
 LOWEST = (1.0, 2.0, 4.0)
@@ -248,7 +248,6 @@ def main() -> None:
     rows = read(args.out) if args.append and args.out.exists() else []
     for guidance in args.guidance:
         case = case_of(args.name, guidance, args.data, args.checkpoints)._replace(seed=args.seed)
-        cells = [(solver, calls) for solver in args.solvers for calls in args.calls]
         spent = {
             int(row["calls"]): int(row["spent"])
             for row in rows
@@ -256,8 +255,10 @@ def main() -> None:
         }
         options = (args.refine, args.rivals, args.recorded, args.keep, args.refine_from, spent)
         designs = Designs(case, *options)
-        rows += measure(case, cells, designs, args.starts, args.batch, known=rows)
-        write(args.out, rows)
+        for solver in args.solvers:  # written after each: a run of hours may be stopped and resumed
+            cells = [(solver, calls) for calls in args.calls]
+            rows += measure(case, cells, designs, args.starts, args.batch, known=rows)
+            write(args.out, rows)
 
 
 if __name__ == "__main__":

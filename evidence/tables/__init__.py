@@ -24,7 +24,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "saved": schedules.saved,
     "again": schedules.again,
     "spectrum": schedules.spectrum,
-    "other solvers": schedules.others,
+    "every solver": schedules.every_solver,
     "predictions": schedules.predictions,
     "solvers": schedules.solvers,
     **{f"rivals {name}": lambda results, name=name: schedules.rivals(results, name) for name in NETWORKS},

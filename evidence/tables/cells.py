@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import FIXED_ORDERS, read
+from ..errors import FIXED_ORDERS, SOLVERS, read
 
 NETWORKS = ("digits", "cifar16_eps", "cifar16_edm", "latents", "cifar32")
 EDM = "tuned: edm rho 7 low 1"
@@ -17,14 +17,20 @@ Cell = dict[str, dict[str, str]]
 
 
 def cells(results: Path, kind: str = "errors") -> dict[Key, Cell]:
-    """Every cell that has been measured, networks in order."""
+    """Every cell that has been measured: networks in order, then guidance, solvers and calls."""
     found: dict[Key, Cell] = {}
     for network in NETWORKS:
         path = results / f"{kind}_{network}.csv"
         for row in read(path) if path.exists() else []:
             key = (network, float(row["guidance"]), row["solver"], int(row["calls"]))
             found.setdefault(key, {})[row["schedule"]] = row
-    return found
+    return dict(sorted(found.items(), key=lambda item: (NETWORKS.index(item[0][0]), order(item[0]))))
+
+
+def order(key: Key) -> tuple[float, int, int]:
+    """Of cells within a network."""
+    _, guidance, solver, calls = key
+    return guidance, SOLVERS.index(solver), calls
 
 
 def error(row: dict[str, str]) -> float:

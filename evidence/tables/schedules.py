@@ -26,11 +26,14 @@ from .cells import (
 )
 
 
+SHOWN = (5, 8, 12, 20)  # calls of the table that gives errors; ratios have all
+
+
 def spectrum(results: Path) -> str:
     """Levels from the spectrum beside EDM's, the best untuned ones and those tuned in hindsight."""
     rows = []
     for (network, guidance, solver, calls), cell in cells(results).items():
-        if solver != "dpmpp_2m":
+        if solver != "dpmpp_2m" or calls not in SHOWN:
             continue
         design, untuned, tuned = cell["spectrum"], least(cell, "heuristic: "), least(cell, "tuned: ")
         shown = [thousandths(r) for r in (cell[EDM], untuned, tuned, design)]
@@ -41,9 +44,9 @@ def spectrum(results: Path) -> str:
     return table(head + " | over EDM | over untuned | over tuned", rows)
 
 
-def others(results: Path) -> str:
-    """Solvers but for 2M: errors of levels from the spectrum, and from the recording, over the tuned ones."""
-    found = {key: cell for key, cell in cells(results).items() if key[2] != "dpmpp_2m"}
+def every_solver(results: Path) -> str:
+    """Errors of levels from the spectrum, and from the recording, over the tuned ones of the same solver."""
+    found = cells(results)
     columns = sorted({calls for *_, calls in found})
     rows = []
     for network, guidance, solver in dict.fromkeys(key[:3] for key in found):
@@ -199,7 +202,7 @@ def headline(results: Path) -> str:
     """DPM-Solver++(2M) at few calls, on every kind of levels, and designed solvers."""
     rows = []
     for (network, guidance, solver, calls), cell in cells(results).items():
-        if solver != "dpmpp_2m" or calls > 8:
+        if solver != "dpmpp_2m" or calls not in (5, 8):
             continue
         shown = [cell[EDM], least(cell, "heuristic: "), least(cell, "tuned: "), cell["spectrum"]]
         shown += [cell["designed solver, spectrum"], cell.get("designed solver, spectrum, refined")]
