@@ -25,7 +25,6 @@ from .cells import (
     thousandths,
 )
 
-
 SHOWN = (5, 8, 12, 20)  # calls of the table that gives errors; ratios have all
 
 
