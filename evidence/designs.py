@@ -15,6 +15,7 @@ from .rivals import SOLVERS as METHOD_SOLVERS
 
 RECORDED_STARTS = 16  # enough for networks without labels; better four for each label
 REFINED = ("spectrum", "designed solver, spectrum", "designed solver, recording")
+DESIGNED = {"designed solver": 3, "designed solver of order 4": 4}
 EQUAL_TO = "designed solver, spectrum, refined"  # whose network calls rivals may have
 
 
@@ -54,11 +55,13 @@ class Designs:
             lambda: ss.design(case.spectrum, steps, sampler=solver, target="data", **ends)
         )
         if solver == "dpmpp_2m":  # once for all fixed solvers of the same cost
-            free = ss.samplers.Multistep(order=3)
             found |= {
-                f"designed solver, {name}": timed(
-                    lambda source=source: ss.design(source, steps, sampler=free, **ends)
+                f"{title}, {name}": timed(
+                    lambda source=source, order=order: ss.design(
+                        source, steps, sampler=ss.samplers.Multistep(order=order), **ends
+                    )
                 )
+                for title, order in DESIGNED.items()
                 for name, source in sources.items()
             }
         for name in (n for n in found if n.endswith("recording")):

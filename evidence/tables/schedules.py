@@ -102,13 +102,15 @@ def solvers(results: Path) -> str:
             continue
         solver, best = best_fixed(found, key)
         designs = [cell[f"designed solver, {n}"] for n in ("spectrum", "recording")]
+        fourth = cell.get("designed solver of order 4, recording")
         refined = [cell[n] for n in names if n in cell]
         shown = [thousandths(best), f"{solver} ({len(of_solvers(found, key))})", *map(thousandths, designs)]
+        shown += [thousandths(fourth) if fourth else ""]
         shown += [thousandths(cell[n]) if n in cell else "" for n in names]
         shown += [ratio(row, best) for row in designs]
         shown += [ratio(min(refined, key=error), best) if refined else ""]
         rows.append([named(*key[:2]), key[3], *shown])
-    head = "network | calls | best fixed | of | spectrum | recording | levels"
+    head = "network | calls | best fixed | of | spectrum | recording | order 4 | levels"
     head += " | spectrum | recording | over best fixed |  | "
     return table(head, rows)
 

@@ -91,6 +91,11 @@ TARGETS = (
         ((0.9, 0.5), (1.05, 0.9)),
     ),
     Target(
+        "solver of order 4, recording, over best fixed",
+        over_fixed("designed solver of order 4, recording"),
+        ((0.9, 0.5), (1.05, 0.9)),
+    ),
+    Target(
         "solver, refined, over best fixed",
         over_fixed(*REFINED_SOLVERS),
         ((0.5, 0.5), (0.65, 0.75), (0.9, 0.95)),
