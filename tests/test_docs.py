@@ -29,8 +29,7 @@ def _prose(page: Path) -> list[tuple[int, str]]:
 @pages
 def test_lines_are_short(page: Path) -> None:
     lines = enumerate(page.read_text(encoding="utf-8").splitlines(), start=1)
-    # The row of a table cannot be broken.
-    long = {number: len(line) for number, line in lines if len(line) > LONGEST_LINE and line[0] != "|"}
+    long = {number: len(line) for number, line in lines if len(line) > LONGEST_LINE}
     assert long == {}, f"{page.name}: line number and length"
 
 

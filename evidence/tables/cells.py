@@ -63,6 +63,11 @@ def named(network: str, guidance: float) -> str:
     return f"`{network}`" + (f", guidance {guidance:g}" if guidance != 1 else "")
 
 
+def in_short(network: str, guidance: float) -> str:
+    """The same where many columns must share a line."""
+    return network.removeprefix("cifar16_") + (f" {guidance:g}" if guidance != 1 else "")
+
+
 def span(values: list[float]) -> str:
     """Least and largest as text."""
     least_, largest = f"{min(values):.2f}", f"{max(values):.2f}"

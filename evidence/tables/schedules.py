@@ -15,6 +15,7 @@ from .cells import (
     best_fixed,
     cells,
     error,
+    in_short,
     least,
     named,
     of_solvers,
@@ -49,21 +50,21 @@ def every_solver(results: Path) -> str:
     columns = sorted({calls for *_, calls in found})
     rows = []
     for network, guidance, solver in dict.fromkeys(key[:3] for key in found):
-        row = [named(network, guidance), solver]
+        mine = {key[3]: cell for key, cell in found.items() if key[:3] == (network, guidance, solver)}
+        row = [in_short(network, guidance), solver]
         for calls in columns:
-            cell = found.get((network, guidance, solver, calls))
-            row.append(
-                (cell and ", ".join(over(cell, name, "tuned: ") for name in ("spectrum", "recording"))) or ""
+            compared = (
+                [over(mine[calls], n, "tuned: ") for n in ("spectrum", "recording")] if calls in mine else []
             )
-        untuned = [
-            float(over(cell, "spectrum", "heuristic: "))
-            for key, cell in found.items()
-            if key[:3] == (network, guidance, solver)
-        ]
-        rows.append([*row, f"{min(untuned):.2f} to {max(untuned):.2f}"])
-    return table(
-        "network | solver" + "".join(f" | {c} calls" for c in columns) + " | spectrum over untuned", rows
-    )
+            row.append(without_zeros(compared))
+        untuned = [over(cell, "spectrum", "heuristic: ") for cell in mine.values()]
+        rows.append([*row, without_zeros([min(untuned, key=float), max(untuned, key=float)])])
+    return table("network | solver" + "".join(f" | {c} calls" for c in columns) + " | over untuned", rows)
+
+
+def without_zeros(ratios: list[str]) -> str:
+    """Ratios beside each other, .95 for 0.95."""
+    return " ".join(one.removeprefix("0") for one in ratios)
 
 
 PREDICTED = ("predicted", "recorded")  # by the spectrum, by the recording
@@ -111,7 +112,7 @@ def solvers(results: Path) -> str:
         shown += [ratio(min(refined, key=error), best) if refined else ""]
         rows.append([named(*key[:2]), key[3], *shown])
     head = "network | calls | best fixed | of | spectrum | recording | order 4 | levels"
-    head += " | spectrum | recording | over best fixed |  | "
+    head += " | spectrum | recording | over best |  | "
     return table(head, rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .cells import Cell, Key, best_fixed, cells, error, least, table, tried_all
+from .cells import Cell, Key, best_fixed, cells, error, in_short, least, table, tried_all
 
 Ratios = Iterator[tuple[Key, float]]
 Cells = dict[Key, Cell]
@@ -61,12 +61,12 @@ def over_rivals(found: Cells) -> Ratios:
 REFINED_SOLVERS = ("designed solver, spectrum, refined", "designed solver, recording, refined")
 TARGETS = (
     Target(
-        "levels from the spectrum, over untuned",
+        "levels, spectrum, over untuned",
         over_schedules("spectrum", "heuristic: "),
         ((1.1, 0.9),),
     ),
     Target(
-        "levels from the recording, over tuned",
+        "levels, recording, over tuned",
         over_schedules("recording", "tuned: "),
         ((1.05, 0.75), (1.25, 0.95)),
     ),
@@ -129,6 +129,5 @@ def targets(results: Path) -> str:
                     "met" if reached else "**missed**",
                 ]
             )
-    names = [n.removeprefix("cifar16_") + (f" {g:g}" if g != 1 else "") for n, g in groups]
-    head = "error of | at most | in | " + " | ".join(names)
+    head = "error of | at most | in | " + " | ".join(in_short(*group) for group in groups)
     return table(head + " | all |", rows)
