@@ -29,7 +29,14 @@ MUTATED = (
     *("losses/kl.hpp", "losses/w2.hpp", "losses/loss.hpp", "losses/linear.hpp"),
 )
 """Below cpp/core: what computes the kernels, the solvers, the limits and the losses."""
-PROGRAMS = ("test_kernels", "test_engine_derivatives", "test_design", "test_engine", "test_panels")
+PROGRAMS = (
+    "test_kernels",
+    "test_engine_derivatives",
+    "test_design",
+    "test_design_calls",
+    "test_engine",
+    "test_panels",
+)
 """Those of tests/cpp that compute with these files; the first two are quick, and find most."""
 PYTEST = ("tests/analysis/test_solvers_reference.py", "tests/analysis/test_limit.py")
 LIMIT = 20.0
