@@ -15,7 +15,7 @@ inline bool dense_serves(const Criterion& criterion) {
 }
 
 // The SUM of loss terms (the squared distance for w2) and, unless null, its gradient by each of the S + 1 levels.
-// The same bits for every thread count. `terms`, against a limit and if not null: each term [size].
+// The same bits for every thread count. `probe`: null, or what to tell of each entry.
 double dense_loss(DenseSampler sampler, SpectrumView spectrum, LevelsView levels, const Criterion& criterion,
                   double* gradient, int threads, const TermProbe* probe = nullptr);
 

@@ -36,9 +36,9 @@ ChannelAnswers Gaussian::channel_answers(double level, double eta) const {
     return out;
 }
 
-Answers Gaussian::answer(double level, double eta) const {
+Shifts Gaussian::shifts(double, const ArrayXd&, const ArrayXd&) const {
     const ArrayXd zero = ArrayXd::Zero(lambda_.size());
-    return {channel_answers(level, eta), zero, zero};
+    return {zero, zero};
 }
 
 ArrayXd Gaussian::solution(double level) const { return flow(first_, level); }
@@ -70,9 +70,9 @@ ChannelAnswers Guided::channel_answers(double level, double eta) const {
     return out;
 }
 
-Answers Guided::answer(double level, double eta) const {
+Shifts Guided::shifts(double level, const ArrayXd&, const ArrayXd&) const {
     const ArrayXd zero = ArrayXd::Zero(weight_.size());
-    Answers out{channel_answers(level, eta), zero, zero};
+    Shifts out{zero, zero};
     const std::ptrdiff_t means = means_.cond.size();
     const ArrayXd cm = at_means(ratio(cond_, level * level)), um = at_means(ratio(uncond_, level * level));
     out.shift.tail(means) = scale_ * (1.0 - cm) * means_.cond + (1.0 - scale_) * (1.0 - um) * means_.uncond;

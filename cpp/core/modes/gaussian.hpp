@@ -12,7 +12,7 @@ class Gaussian : public Group {
     Gaussian(ArrayXd eigenvalues, ArrayXd multiplicity, ArrayXd weight, double first);
     std::ptrdiff_t channels() const override { return lambda_.size(); }
     ChannelAnswers channel_answers(double level, double eta) const override;
-    Answers answer(double level, double eta) const override;
+    Shifts shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
 
@@ -32,7 +32,7 @@ class Guided : public Group {
     Guided(ArrayXd cond, ArrayXd uncond, double scale, ArrayXd multiplicity, ArrayXd weight, Means means, double first);
     std::ptrdiff_t channels() const override { return cond_.size(); }
     ChannelAnswers channel_answers(double level, double eta) const override;
-    Answers answer(double level, double eta) const override;
+    Shifts shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
 

@@ -6,8 +6,6 @@ namespace specsched::modes {
 
 namespace {
 
-constexpr int noise_prediction = 2;  // kind of an operation, as in enum Operation
-
 // A prediction by channel, derivatives by log r: gain k y and variance of the error. Its shift is `factor` times
 // (a, and a_d - `fall` a by log r).
 struct Prediction {

@@ -120,14 +120,11 @@ ChannelAnswers Recorded::channel_answers(double level, double eta) const {
     return out;
 }
 
-Answers Recorded::answer(double level, double eta) const {
+Shifts Recorded::shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const {
     const double x = std::log(level);
-    Answers out{channel_answers(level, eta), {}, {}};
-    const ArrayXd y = solution(level), s = prediction_.value(x), k = at_modes(out.slope);
-    out.shift = s - k * y;
+    const ArrayXd y = solution(level), s = prediction_.value(x), k = at_modes(slope);
     const ArrayXd y_d = x <= prediction_.high() ? ArrayXd(y - s) : ArrayXd::Zero(y.size());
-    out.shift_d = prediction_.slope(x) - at_modes(out.slope_d) * y - k * y_d;
-    return out;
+    return {s - k * y, prediction_.slope(x) - at_modes(slope_d) * y - k * y_d};
 }
 
 // A mode with the coefficients c has s = c . T(x), and y* = c . Y(x) with the trajectories Y of the basis.

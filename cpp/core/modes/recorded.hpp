@@ -39,7 +39,7 @@ class Recorded : public Group {
     Recorded(double lowest, double highest, ArrayXXd prediction, std::vector<int> band, ArrayXd weight, Bands bands);
     std::ptrdiff_t channels() const override { return variance_.size(); }
     ChannelAnswers channel_answers(double level, double eta) const override;
-    Answers answer(double level, double eta) const override;
+    Shifts shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const override;
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
     // All modes are combinations of the same few series: sums over levels, and over modes, of their coefficients.

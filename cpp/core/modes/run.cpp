@@ -4,12 +4,6 @@
 
 namespace specsched::modes {
 
-namespace {
-
-constexpr int noise_prediction = 2;  // kind of an operation, as in enum Operation
-
-}  // namespace
-
 std::vector<std::pair<int, double>> derivative_columns(const Slope& slope, const Columns& columns, bool table,
                                                        const std::vector<double>& sigmas) {
     std::vector<std::pair<int, double>> out;

@@ -12,6 +12,8 @@ namespace specsched::modes {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+constexpr int noise_prediction = 2;  // kind of an operation, as in enum Operation
+
 // Numbers of the derivatives of a run: log r (or r) of each level, then the coefficients of each step (at most table_slots),
 // then the model time of each step.
 struct Columns {

@@ -16,7 +16,8 @@ class ByMode : public Along {
             const double level = levels[static_cast<std::size_t>(l)];
             solution_.col(l) = group.solution(level);
             if (level == 0.0) continue;
-            const Answers a = group.answer(level, 0.0);
+            const ChannelAnswers said = group.channel_answers(level, 0.0);
+            const Shifts a = group.shifts(level, said.slope, said.slope_d);
             shift_.col(l) = a.shift;
             shift_d_.col(l) = a.shift_d;
         }
@@ -141,13 +142,16 @@ ChannelAnswers Source::channel_answers(double level, double eta) const {
 }
 
 Answers Source::answer(double level, double eta) const {
-    Answers all{channel_answers(level, eta), ArrayXd(size()), ArrayXd(size())};
-    std::ptrdiff_t mode = 0;
+    Answers all{channel_answers(level, eta), {ArrayXd(size()), ArrayXd(size())}};
+    std::ptrdiff_t channel = 0, mode = 0;
     for (const GroupPointer& group : groups_) {
-        const Answers one = group->answer(level, 0.0);
-        all.shift.segment(mode, one.shift.size()) = one.shift;
-        all.shift_d.segment(mode, one.shift.size()) = one.shift_d;
-        mode += one.shift.size();
+        const std::ptrdiff_t channels = group->channels(), modes = group->weight().size();
+        const Shifts one =
+            group->shifts(level, all.slope.segment(channel, channels), all.slope_d.segment(channel, channels));
+        all.shift.segment(mode, modes) = one.shift;
+        all.shift_d.segment(mode, modes) = one.shift_d;
+        channel += channels;
+        mode += modes;
     }
     return all;
 }

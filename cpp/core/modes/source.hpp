@@ -20,9 +20,10 @@ struct ChannelAnswers {
     // levels have a part in common (core/engine/engine.hpp), and of a white one [channels].
     ArrayXd spread, spread_d, rough, rough_d;
 };
-struct Answers : ChannelAnswers {
+struct Shifts {
     ArrayXd shift, shift_d;  // a [modes]
 };
+struct Answers : ChannelAnswers, Shifts {};
 
 // Sums over the modes of each channel [channels x levels].
 struct ChannelSums {
@@ -47,7 +48,8 @@ class Group {
     virtual std::ptrdiff_t channels() const = 0;
     // `eta`: standard deviation of an error, as a fraction of the posterior's spread in each direction.
     virtual ChannelAnswers channel_answers(double level, double eta) const = 0;
-    virtual Answers answer(double level, double eta) const = 0;
+    // `slope` and `slope_d`: what channel_answers says there.
+    virtual Shifts shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const = 0;
     // The exact solution of the probability flow, [modes]; the level may be 0.
     virtual ArrayXd solution(double level) const = 0;
     // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
