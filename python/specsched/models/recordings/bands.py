@@ -17,7 +17,7 @@ Projection = list[NDArray[Any]]
 # differ by less than the spread of slopes inside one band.
 _EDGES = (0.5, 1.5, 2.5, 4.0)
 _GROWTH = 1.6
-# More channels than this share bands: a file of 1 MB has room for some 100 bands.
+# More channels than this share bands: a file of 1 MB has room for some 60 bands of the highest degree.
 _CHANNEL_GROUPS = 4
 _COMPONENT_BANDS = 24
 _LEAST_SIDE = 4

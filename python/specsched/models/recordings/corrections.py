@@ -14,6 +14,7 @@ from numpy.polynomial import chebyshev
 from ..._support.checks import FloatArray
 from .series import interval
 
+_OVERSAMPLING = 4  # points to a term of the series, for products of two of them
 _POINTS = 6  # of Gauss and Legendre between neighbouring levels: exact to rounding for series of degree 40
 
 
@@ -33,15 +34,20 @@ def corrected(grams: FloatArray, levels: FloatArray, slopes: FloatArray) -> Floa
     the recorded predictions by w with r dw/dr = w - k (w - e), e the errors, and its predictions by k (w - e).
     """
     count = grams.shape[1] // 2
-    places = _places(levels, levels)
+    places = np.cos(
+        np.linspace(0.0, np.pi, _OVERSAMPLING * count)
+    )  # where series of that degree are known best
+    points = levels[-1] * (levels[0] / levels[-1]) ** (0.5 * (places + 1.0))
+    points[0], points[-1] = levels[0], levels[-1]
     basis = chebyshev.chebvander(places, count - 1)
     fit = np.linalg.pinv(basis)
     found = []
     for gram, slope in zip(grams, slopes, strict=True):
         k = chebyshev.chebval(places, slope)
-        change = fit @ (k[:, None] * (-_integrals(levels, slope, slope, count) - basis))
+        change = fit @ (k[:, None] * (-_integrals(points, slope, slope, count) - basis))
         both = np.concatenate([np.eye(count), change], axis=1)
-        found.append(both @ gram @ both.T)
+        moments = both @ gram @ both.T
+        found.append(0.5 * (moments + moments.T))  # symmetric to the last bit: files hold one half
     return np.array(found)
 
 

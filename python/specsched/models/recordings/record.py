@@ -25,7 +25,7 @@ from ..tasks import batches, check_executor, spread
 from .bands import Bands, make_bands, power
 from .corrections import corrected, flow_of
 from .recording import Recording
-from .series import interval
+from .series import fit_matrix, interval
 
 # 120 and 60 levels: 16 starts cost 2,904 calls, and the fine run errs some 2e-4 of the data's spread on the networks
 # tried.
@@ -33,8 +33,8 @@ LEVELS = 120
 # Predictions along the flow: beyond degree 28 the residual of trained networks no longer falls.
 DEGREE = 28
 # Where the residual of this degree is so much smaller, as it is for exact denoisers, predictions are smooth enough for
-# it: errors of predictions fall from 2e-6 to 3e-7.
-_HIGH_DEGREE, _HIGH_SHARE, _MUCH_SMALLER = 40, 0.3, 0.2
+# it: errors of predicted errors fall to 2e-7 (40 terms: 5e-6, from 80 to .002 1e-4).
+_HIGH_DEGREE, _HIGH_SHARE, _MUCH_SMALLER = 60, 0.5, 0.2
 # What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
 _SLOPE_DEGREE = 8
 # Newton's steps towards the variance that fits a slope, and how far its logarithm may go from that of the outputs:
@@ -185,11 +185,20 @@ def probe_model(calls: Calls, like: Array, low: float, high: float) -> FloatArra
     return np.concatenate(answers)
 
 
-class _Sums(NamedTuple):
-    """Sums over starts and directions; all but the first have shape (bands, levels)."""
+class _Fitted(NamedTuple):
+    """Sums over starts and directions, of series of one degree."""
 
-    gram: FloatArray  # (bands, n, n): of predictions, then of errors of the run, both as series of the high degree
-    residual: FloatArray  # (2, bands, levels): of the two degrees
+    gram: FloatArray  # (bands, n, n): of predictions, then of errors of the run
+    residual: FloatArray  # (bands, levels)
+
+
+class _Sums(NamedTuple):
+    """Sums over starts and directions, both degrees of the fit first; the last three have shape (bands, levels)."""
+
+    gram: FloatArray
+    residual: FloatArray
+    high_gram: FloatArray
+    high_residual: FloatArray
     response: FloatArray  # |change|^2 after a perturbation
     aligned: FloatArray  # <change, perturbation>
     perturbation: FloatArray  # |perturbation|^2
@@ -234,7 +243,7 @@ class _Flow:
         sums = (
             self._sums(np.asarray(predictions), np.asarray(states), changes)
             if self.bands is not None
-            else _Sums(*[np.zeros(0)] * 5)
+            else _Sums(*[np.zeros(0)] * 7)
         )
         return _Part(outputs, sums, calls.calls)
 
@@ -259,22 +268,24 @@ class _Flow:
 
     def _sums(self, predictions: FloatArray, states: FloatArray, changes: list[FloatArray]) -> _Sums:
         assert self.bands is not None
+        usual, high = (self._fitted(predictions, states, degree) for degree in degrees_for(len(predictions)))
+        response = np.array(changes).transpose(1, 2, 0) if changes else np.zeros((3, len(usual.residual), 0))
+        return _Sums(*usual, *high, *response)
+
+    def _fitted(self, predictions: FloatArray, states: FloatArray, degree: int) -> _Fitted:
+        """Series of the predictions, and of what the run's states err by against the flow of these series."""
+        assert self.bands is not None
         levels, shape = self.schedule.sigmas[:-1], predictions.shape
-        rows = predictions.reshape(len(predictions), -1)
-        residuals = []
-        for degree in degrees_for(len(predictions)):
-            basis = chebyshev.chebvander(_places(levels), degree)
-            coefficients = np.linalg.lstsq(basis, rows, rcond=None)[0]
-            residuals.append(power(self.bands(np.asarray(rows - basis @ coefficients).reshape(shape))))
-        errors = states.reshape(rows.shape) - flow_of(levels, np.asarray(coefficients), states[0].ravel())
-        both = np.concatenate([coefficients, np.linalg.lstsq(basis, errors, rcond=None)[0]])
-        parts = self.bands(both.reshape(-1, *shape[1:]))
-        response = np.array(changes).transpose(1, 2, 0) if changes else np.zeros((3, len(parts), 0))
-        return _Sums(np.array([_gram(part) for part in parts]), np.array(residuals), *response)
+        rows, fit = predictions.reshape(len(predictions), -1), fit_matrix(levels, degree)
+        coefficients = fit @ rows
+        left = rows - chebyshev.chebvander(_places(levels), degree) @ coefficients
+        errors = states.reshape(rows.shape) - flow_of(levels, coefficients, states[0].ravel())
+        parts = self.bands(np.concatenate([coefficients, fit @ errors]).reshape(-1, *shape[1:]))
+        return _Fitted(np.array([_gram(part) for part in parts]), power(self.bands(left.reshape(shape))))
 
 
 def degrees_for(levels: int) -> tuple[int, int]:
-    """The usual degree of the fit and the high one: at most a third of the levels, or it would follow the noise."""
+    """The usual degree of the fit and the high one, which few levels cannot tell."""
     usual = min(DEGREE, levels // 3)
     return usual, max(usual, min(_HIGH_DEGREE, int(_HIGH_SHARE * levels)))
 
@@ -327,8 +338,9 @@ def _fits(
     posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
     measured = sums.aligned / sums.perturbation if slopes else posterior / levels**2
     gaussian = _nearest_gaussian(measured, levels, variances) if slopes else measured
-    gram, residual, degree = _chosen(sums, x)
-    slope = np.asarray(np.linalg.lstsq(chebyshev.chebvander(x, degree), gaussian.T, rcond=None)[0].T)
+    gram, residual = _chosen(sums)
+    degree = gram.shape[1] // 2 - 1
+    slope = np.asarray((fit_matrix(levels, degree) @ gaussian.T).T)
     deviation = np.zeros(len(bands.sizes))
     if slopes:
         low = min(_SLOPE_DEGREE, degree)
@@ -347,15 +359,11 @@ def _fits(
     }
 
 
-def _chosen(sums: _Sums, x: FloatArray) -> tuple[FloatArray, FloatArray, int]:
-    """Second moments and residual of the degree that the predictions deserve, and that degree."""
-    usual, high = degrees_for(x.size)
-    usual_size, high_size = np.sqrt(sums.residual.sum(axis=(1, 2)))
-    if high_size < _MUCH_SMALLER * usual_size:
-        return sums.gram, sums.residual[1], high
-    lower = np.linalg.pinv(chebyshev.chebvander(x, usual)) @ chebyshev.chebvander(x, high)
-    both = np.kron(np.eye(2), lower)  # what was fitted, fitted again, is the fit of the usual degree
-    return both @ sums.gram @ both.T, sums.residual[0], usual
+def _chosen(sums: _Sums) -> _Fitted:
+    """The fit of the degree that the predictions deserve."""
+    usual, high = _Fitted(sums.gram, sums.residual), _Fitted(sums.high_gram, sums.high_residual)
+    smooth = np.sqrt(high.residual.sum()) < _MUCH_SMALLER * np.sqrt(usual.residual.sum())
+    return high if smooth else usual
 
 
 def _nearest_gaussian(slopes: FloatArray, levels: FloatArray, variances: FloatArray) -> FloatArray:

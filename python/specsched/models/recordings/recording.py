@@ -24,13 +24,13 @@ from ...spectra.spectrum import Spectrum
 from ..figures import figure_of_recording
 from ..sampling import resolve
 from .bands import Bands, FourierBands
-from .series import leading
+from .series import leading, packed, unpacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMAT = "specsched recording"
-VERSION = 1
+VERSION = 2  # 1: predictions whose series swung at the lowest level
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +233,7 @@ class Recording:
         if isinstance(self.bands, FourierBands):
             arrays.update(rotation=self.bands.rotation, groups=self.bands.groups)
         head = {"format": FORMAT, "version": VERSION, "hash": self.hash, **rest}
+        arrays["gram"] = packed(self.gram)
         stream = io.BytesIO()
         np.savez_compressed(stream, allow_pickle=False, header=np.array(json.dumps(head)), **arrays)
         write_whole(path, stream.getvalue())
@@ -267,10 +268,13 @@ class Recording:
         if "rotation" in content:
             bands = FourierBands(head["shape"], content.pop("rotation"), content.pop("groups"))
         try:
+            content["gram"] = unpacked(content["gram"])
             values: dict[str, Any] = {n: checks.read_only(array) for n, array in content.items()}
             recording = cls(**head, **values, bands=bands)
-        except TypeError:
-            raise ValueError(f"{shown} misses entries, or has unknown ones") from None
+        except (TypeError, KeyError, IndexError, ValueError):
+            raise ValueError(
+                f"{shown} is damaged: it misses entries, or has unknown ones or some of another shape"
+            ) from None
         if recording.hash != digest:
             raise ValueError(
                 f"{shown} is damaged: its checksum is {recording.hash}, its header says {digest}"

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import chebyshev
 
 from ..._support.checks import FloatArray
 
+# Values between levels are those of a spline of this degree. With 5, predictions for Gaussian denoisers err up to ten
+# times as much (2e-6).
+_SPLINE_DEGREE = 7
+# Chebyshev points to a level, at which the spline is projected: more change nothing.
+_OVERSAMPLING = 4
 # Modes of a band beyond this share of its power are dropped; at most so many are kept.
 _DROPPED, _MOST = 1e-9, 12
 
@@ -28,3 +34,36 @@ def leading(grams: FloatArray) -> tuple[FloatArray, list[int]]:
 def interval(levels: Any, sigma_floor: float, sigma_max: float) -> FloatArray:
     """Place of levels on [-1, 1], even in log(sigma)."""
     return np.asarray(2.0 * np.log(np.asarray(levels) / sigma_floor) / np.log(sigma_max / sigma_floor) - 1.0)
+
+
+def fit_matrix(levels: FloatArray, degree: int) -> FloatArray:
+    """What turns values at the levels into a series, shape (degree + 1, levels).
+
+    A spline goes through the values and is projected. Least squares over the levels themselves would leave the series
+    free to swing between them near the ends, where polynomials of high degree turn faster than levels follow.
+    """
+    from scipy.interpolate import make_interp_spline
+
+    places = interval(levels, float(levels[-1]), float(levels[0]))[::-1]
+    count = max(_OVERSAMPLING * len(levels), 2 * (degree + 1))
+    points = chebyshev.chebpts1(count)
+    spline = make_interp_spline(places, np.eye(len(levels))[::-1], k=_SPLINE_DEGREE)
+    # On these points the polynomials are orthogonal.
+    scale = np.full((degree + 1, 1), 2.0 / count)
+    scale[0] = 1.0 / count
+    return np.asarray(scale * (chebyshev.chebvander(points, degree).T @ spline(np.clip(points, -1.0, 1.0))))
+
+
+def packed(grams: FloatArray) -> FloatArray:
+    """Lower triangles of symmetric matrices, shape (bands, n (n + 1) / 2)."""
+    rows, columns = np.tril_indices(grams.shape[1])
+    return np.asarray(grams[:, rows, columns])
+
+
+def unpacked(triangles: FloatArray) -> FloatArray:
+    """What `packed` was given."""
+    size = int(np.sqrt(2 * triangles.shape[1]))
+    rows, columns = np.tril_indices(size)
+    grams = np.empty((len(triangles), size, size))
+    grams[:, rows, columns] = grams[:, columns, rows] = triangles
+    return grams
