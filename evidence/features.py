@@ -23,7 +23,7 @@ import specsched as ss
 from specsched.models.reference import SOLVER, fine_schedule
 from specsched.testing.gaussians import squared_bures
 
-from .errors import Case, Tried, case_of, edm_family, read, write
+from .errors import Case, Tried, case_of, edm_family, heuristics, read, steps_of, write
 from .networks import CHECKPOINTS
 from .pictures import picture
 from .train import samples
@@ -103,24 +103,36 @@ def draw(case: Case, noise: Tensor, one: Tried) -> Tensor:
     return torch.cat(parts)
 
 
+def best_of(rows: list[dict[str, Any]], case: Case, solver: str | None = None) -> Tried:
+    """The untuned or tuned schedule that the table of errors found best, with one fixed solver or with any."""
+    fixed = [
+        row
+        for row in rows
+        if row["schedule"].startswith(("tuned: ",) if solver else ("tuned: ", "heuristic: "))
+        and row["solver"] == (solver or row["solver"])
+    ]
+    best = min(fixed, key=lambda row: float(row["rmse"]))
+    steps = steps_of(best["solver"], int(best["calls"]))
+    known = dict(edm_family(case, steps)) | heuristics(case, steps)
+    return Tried(known[best["schedule"].split(": ")[1]], best["solver"])
+
+
 def schedules(case: Case, name: str, calls: int, results: Path) -> Iterator[tuple[str, Tried]]:
-    """EDM, the member of its family that the table of errors found best, designs, and what was refined and kept."""
+    """EDM, the best that the table of errors found without a design, designs, and what was refined and kept."""
     ends = {"sigma_max": case.high, "sigma_floor": case.floor}
-    family = dict(edm_family(case, calls))
-    tuned = [
+    rows = [
         row
         for row in read(results / f"errors_{name}.csv")
-        if (row["solver"], int(row["calls"]), float(row["guidance"])) == ("dpmpp_2m", calls, case.guidance)
-        and row["schedule"].startswith("tuned: ")
+        if (int(row["calls"]), float(row["guidance"])) == (calls, case.guidance)
     ]
-    best = min(tuned, key=lambda r: float(r["rmse"]))["schedule"].removeprefix("tuned: ")
-    yield "EDM (rho 7)", Tried(family["edm rho 7 low 1"], "dpmpp_2m")
-    yield "tuned", Tried(family[best], "dpmpp_2m")
+    yield "EDM (rho 7)", Tried(dict(edm_family(case, calls))["edm rho 7 low 1"], "dpmpp_2m")
+    yield "tuned", best_of(rows, case, "dpmpp_2m")
+    yield "best fixed solver", best_of(rows, case)
     design = ss.design(case.spectrum, calls, sampler="dpmpp_2m", **ends)
     yield "spectrum", Tried(design.schedule, "dpmpp_2m")
     free = ss.design(case.spectrum, calls, sampler=ss.samplers.Multistep(order=3), **ends)
     yield "designed solver, spectrum", Tried(free.schedule, free.sampler)
-    for kind in ("spectrum", "designed solver, spectrum"):
+    for kind in ("spectrum", "designed solver, spectrum", "designed solver, recording"):
         words = [f"{case.guidance:g}", str(calls), *kind.replace(",", "").split()]
         path = results / "refined" / name / ("_".join(words) + ".json")
         if not path.exists():  # not every design has been refined on every network

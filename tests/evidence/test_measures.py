@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evidence import errors, features, tables  # noqa: E402 (the folder is no installed package)
 
+import specsched as ss  # noqa: E402
+
 
 def test_the_frechet_distance_of_sets_with_known_moments() -> None:
     """Rotated axes: both covariances diagonal in the same ones, where the distance is that of the deviations."""
@@ -90,6 +92,18 @@ def test_a_designed_solver_is_judged_where_every_fixed_one_was_tried(tmp_path: P
         )
         lines = [line for line in tables.TABLES["targets"](tmp_path).splitlines() if asked in line]
         assert [line.split(" | ")[3] for line in lines] == [told, told]
+
+
+def test_features_are_of_the_best_schedule_that_is_no_design() -> None:
+    spectrum, nothing = ss.Spectrum([1.0]), torch.zeros(1, 1, 8, 8)
+    case = errors.Case(None, 1.0, spectrum, nothing, 80.0, 0.002)  # type: ignore[arg-type]
+    rows = [row("tuned: edm rho 3 low 2", 0.3), row("heuristic: ays_svd", 0.2), row("spectrum", 0.1)]
+    rows += [row("tuned: edm rho 5 low 1", 0.25, "heun"), row("heuristic: edm", 0.15, "heun")]
+    family = dict(errors.edm_family(case, 8))
+    assert features.best_of(rows, case, "dpmpp_2m") == errors.Tried(family["edm rho 3 low 2"], "dpmpp_2m")
+    best = features.best_of(rows, case)
+    assert best.sampler == "heun"
+    assert best.schedule == errors.heuristics(case, 4)["edm"]  # two calls a step
 
 
 def test_what_every_run_asks_first_is_asked_once() -> None:
