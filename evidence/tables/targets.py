@@ -86,6 +86,16 @@ TARGETS = (
         ((0.95, 1.0),),
     ),
     Target(
+        "solver of order 4, spectrum, over untuned fixed",
+        over_fixed("designed solver of order 4, spectrum", prefixes=("heuristic: ",)),
+        ((1.1, 0.9),),
+    ),
+    Target(
+        "solver of order 4, spectrum, over best fixed",
+        over_fixed("designed solver of order 4, spectrum", guided=False),
+        ((0.95, 1.0),),
+    ),
+    Target(
         "solver, recording, over best fixed",
         over_fixed("designed solver, recording"),
         ((0.9, 0.5), (1.05, 0.9)),
