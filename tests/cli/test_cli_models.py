@@ -129,3 +129,23 @@ def test_a_published_model_decides_how_a_network_is_run(model: str, tmp_path: Pa
     assert "--process is decided by --model" in bad(*heuristic, "--model", "pixart", "--process", "ve")
     assert "--sigma-max is decided by --model" in bad("refine", model, "edm", *ENDS, *out, "--model", "sd3")
     assert "did you mean 'pixart'" in bad(*heuristic, "--model", "pixar")
+
+
+def test_evaluate_on_a_recording(model: str, tmp_path: Path) -> None:
+    path, levels = tmp_path / "recording.npz", tmp_path / "levels.json"
+    good("record", model, *ENDS, "--out", path)
+    recording = ss.Recording.load(path)
+    design = ss.design(recording, 6, sampler="dpmpp_2m")
+    design.schedule.save(levels)
+    text = good("evaluate", path, levels)
+    assert f"hash {recording.hash}" in text
+    predicted = recording.predict(design)
+    assert f"Predicted error per value: {predicted:.6g}" in text
+    found = json.loads(good("evaluate", path, levels, "--json"))
+    assert found["value"] == pytest.approx(predicted * recording.dim**0.5, rel=1e-12)
+    assert found["value"] < min(found["baselines"].values())
+    assert found["data"]["hash"] == recording.hash
+    assert "costs" not in found
+    by_name = json.loads(good("evaluate", path, "edm", "--steps", 6, "--sampler", "dpmpp_2m", "--json"))
+    assert by_name["value"] == pytest.approx(found["baselines"]["edm"], rel=1e-12)
+    assert "leave them out" in bad("evaluate", path, levels, "--plot", tmp_path / "p.png")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from ..._support import checks
 from ..._support.codes import LOSS_TITLES
 from ...analysis.gains import Transfer, transfer
-from ...analysis.losses import costs, evaluate
+from ...analysis.losses import Costs, costs, evaluate
 from ...schedules import baselines
 from ...schedules.schedule import Schedule
 from ...spectra.spectrum import Spectrum
@@ -20,12 +20,12 @@ from ..files import Outputs
 from ..memory import recall
 from ..options import DataOptions, EndOptions, SolverOptions, given_names
 from ..pipelines import PipelineOptions
-from ..work import DATA_HELP, read_for, read_schedule
+from ..work import DATA_HELP, RECORDING_HELP, read_for, read_schedule, with_recording
 
 
 def run(
     context: typer.Context,
-    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP + " " + RECORDING_HELP)],
     schedule: Annotated[
         str,
         typer.Argument(
@@ -57,6 +57,11 @@ def run(
     solver.checked()
     given, asked = given_names(context), ends
     model, solver, ends, _ = pipeline.apply(solver, ends, context)
+    recording, solver, ends = with_recording(data, solver, ends)
+    if recording and (plot or trace):
+        raise ValueError(
+            "--plot and --trace show the output's variance, which a recording does not tell; leave them out"
+        )
     levels = _schedule(schedule, steps, ends, asked, solver.process)
     decided = set() if model is None else {"sampler", "process", "sigma_floor"}
     recalled = recall(levels, schedule, solver, ends, given | decided)
@@ -64,43 +69,64 @@ def run(
     options = solver.checked() | {"denoiser_error": error} | recalled.overrides
     options["sampler"].check(levels)
     pipeline.warn_of([data], model)
-    spectrum = read_for(data, reading, solver)
+    source: Any = read_for(data, reading, solver) if recording is None else recording
     for line in recalled.notes:
         note(line)
 
-    value = evaluate(spectrum, levels, **options)
+    value = evaluate(source, levels, **options)
     heuristics = _same_ends(levels, ends.sigma_floor)
-    others = {name: evaluate(spectrum, other, **options) for name, other in heuristics.items()}
-    shared = {key: value for key, value in options.items() if key not in ("loss", "target")}
-    result = transfer(spectrum, levels, **shared)
-    exact = {key: value for key, value in options.items() if key not in ("denoiser_error", "target")}
-    parts = costs(spectrum, levels, **exact)
-    _draw(outputs, plot, trace, result)
+    others = {name: evaluate(source, other, **options) for name, other in heuristics.items()}
+    moments = None if recording else _moments(source, levels, options)
+    if moments is not None:
+        _draw(outputs, plot, trace, moments.result)
     outputs.write()
     if as_json:
         document = {
-            "data": report.spectrum_document(spectrum),
+            "data": report.data_document(source),
             "schedule": report.schedule_document(levels),
             "made_for": dict(levels.made_for),
             "value": value,
-            "costs": report.costs_document(parts),
-            "variance_ratio": _variance_ratio(spectrum, result),
+            **({} if moments is None else moments.document()),
             "baselines": others,
         }
         print_json(report.problem_document(options["sampler"], *solver.names) | document)
         return
-    report.show_spectrum(spectrum, data)
+    report.show_data(source, data)
     say(f"Schedule: {repr(levels).partition('(')[2].removesuffix(')')}")
     say(f"Sampler: {options['sampler'].name}, {solver.process}")
     say(f"{LOSS_TITLES[solver.loss]} to the {solver.target}: {value:.6g}")
-    report.show_costs(parts, solver.start)
-    ratio = _variance_ratio(spectrum, result)
-    if ratio is not None:
-        say(f"Variance of the output: {100.0 * ratio:.4g} % of the data's")
+    if recording:
+        say(f"Predicted error per value: {value / recording.dim**0.5:.6g}")
+    if moments is not None:
+        report.show_costs(moments.costs, solver.start)
+        if moments.variance_ratio is not None:
+            say(f"Variance of the output: {100.0 * moments.variance_ratio:.4g} % of the data's")
     say()
     report.show_losses("this schedule", value, others, {}, solver.loss)
     for path in filter(None, (plot, trace)):
         say(f"saved {path}")
+
+
+class _Moments(NamedTuple):
+    """What only a spectrum tells: the output's variance in every direction, and what schedule and ends cost."""
+
+    result: Transfer
+    costs: Costs
+
+    @property
+    def variance_ratio(self) -> float | None:
+        spectrum = self.result.spectrum
+        total = spectrum.total_variance
+        return float(spectrum.weights @ self.result.variance) / total if total > 0 else None
+
+    def document(self) -> dict[str, Any]:
+        return {"costs": report.costs_document(self.costs), "variance_ratio": self.variance_ratio}
+
+
+def _moments(spectrum: Spectrum, levels: Schedule, options: dict[str, Any]) -> _Moments:
+    shared = {key: value for key, value in options.items() if key not in ("loss", "target")}
+    exact = {key: value for key, value in options.items() if key not in ("denoiser_error", "target")}
+    return _Moments(transfer(spectrum, levels, **shared), costs(spectrum, levels, **exact))
 
 
 def _schedule(text: str, steps: int | None, ends: EndOptions, asked: EndOptions, process: str) -> Schedule:
@@ -128,11 +154,6 @@ def _same_ends(levels: Schedule, floor: float | None) -> dict[str, Schedule]:
     if floor is None and levels.steps > 1:
         floor = levels[-2]
     return baselines.all_schedules(levels.steps, sigma_max=levels[0], sigma_min=0.0, sigma_floor=floor)
-
-
-def _variance_ratio(spectrum: Spectrum, result: Transfer) -> float | None:
-    total = spectrum.total_variance
-    return float(spectrum.weights @ result.variance) / total if total > 0 else None
 
 
 def _draw(outputs: Outputs, plot: Path | None, trace: Path | None, result: Transfer) -> None:
