@@ -7,6 +7,7 @@
 #include "core/compress/binning.hpp"
 #include "core/compress/reduce.hpp"
 #include "core/kernels/kernels.hpp"
+#include "core/sort_by.hpp"
 
 namespace specsched {
 namespace {
@@ -21,8 +22,7 @@ constexpr double stage_error = 1e-14;  // bound on what cells, panels and roundi
 CompressedSpectrum merge_duplicates(SpectrumView s) {
     std::vector<std::ptrdiff_t> order(s.size);
     std::iota(order.begin(), order.end(), std::ptrdiff_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::ptrdiff_t a, std::ptrdiff_t b) { return s.eigenvalues[a] < s.eigenvalues[b]; });
+    sort_by(order, [&](std::ptrdiff_t i) { return s.eigenvalues[i]; });
     CompressedSpectrum out{};
     for (std::ptrdiff_t i : order) {
         if (out.eigenvalues.empty() || out.eigenvalues.back() != s.eigenvalues[i]) {

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/design/moves.hpp"
+#include "core/sort_by.hpp"
 
 namespace specsched {
 namespace {
@@ -74,7 +75,7 @@ std::vector<VectorXd> moves_between_blocks(Objective& objective, const VectorXd&
             const double sum = objective.value(moved);
             if (sum < settings.hopeless * present) moves.push_back({std::move(moved), sum});
         }
-    std::stable_sort(moves.begin(), moves.end(), [](const Move& a, const Move& b) { return a.sum < b.sum; });
+    sort_by(moves, [](const Move& move) { return move.sum; });
     const auto most = static_cast<std::size_t>(settings.block_moves);
     if (moves.size() > most) moves.resize(most);
     std::vector<VectorXd> found;

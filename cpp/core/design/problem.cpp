@@ -6,6 +6,8 @@
 #include <sstream>
 #include <vector>
 
+#include "core/sort_by.hpp"
+
 namespace specsched {
 namespace {
 
@@ -91,7 +93,7 @@ std::ptrdiff_t better_start(const DesignProblem& problem, double value, const do
     std::vector<std::ptrdiff_t> better;
     for (std::ptrdiff_t s = 0; s < count; ++s)
         if (losses[s] < value) better.push_back(s);
-    std::stable_sort(better.begin(), better.end(), [&](auto a, auto b) { return losses[a] < losses[b]; });
+    sort_by(better, [&](std::ptrdiff_t s) { return losses[s]; });
     for (const std::ptrdiff_t s : better)
         if (problem.admits(rows + s * (problem.steps + 1))) return s;
     return -1;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/design/search.hpp"
+#include "core/sort_by.hpp"
 
 namespace specsched {
 namespace {
@@ -66,8 +67,9 @@ VectorXd wave(const VectorXd& u, Generator& random) {
 // One level from anywhere to the middle of any other gap.
 VectorXd relocate(const VectorXd& u, const OrderConstraints& order, Generator& random) {
     const Index n = u.size();
-    const Index from = std::min(static_cast<Index>(random.uniform() * static_cast<double>(n)), n - 1);
-    const Index to = std::min(static_cast<Index>(random.uniform() * static_cast<double>(n)), n - 1);
+    // Below n, also rounded: `uniform` is at most 1 - 2^-53.
+    const Index from = static_cast<Index>(random.uniform() * static_cast<double>(n));
+    const Index to = static_cast<Index>(random.uniform() * static_cast<double>(n));
     VectorXd moved = u;
     const double above = to > 0 ? u[to - 1] : order.top;
     moved[from] = 0.5 * (above + u[to]);
@@ -126,8 +128,7 @@ class HopSearch {
         std::vector<Explored> explored;
         const std::size_t count = std::min(starts.size(), static_cast<std::size_t>(settings_.starts.followed));
         for (std::size_t s = 0; s < count; ++s) explored.push_back({descend(starts[s].u, brief_), starts[s].given});
-        std::stable_sort(explored.begin(), explored.end(),
-                         [](const Explored& a, const Explored& b) { return a.minimum.sum < b.minimum.sum; });
+        sort_by(explored, [](const Explored& e) { return e.minimum.sum; });
         const std::size_t followed = std::min(static_cast<std::size_t>(settings_.hops.followed), explored.size());
         for (std::size_t i = 0; i < followed; ++i) follow(explored[i].minimum, explored[i].start);
     }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/design/many_step.hpp"
+#include "core/sort_by.hpp"
 
 namespace specsched {
 namespace {
@@ -82,8 +83,7 @@ class Collection {
         if (std::isfinite(sum)) starts_.push_back({std::move(u), sum, given});
     }
     std::vector<Candidate> sorted() && {
-        std::stable_sort(starts_.begin(), starts_.end(),
-                         [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
+        sort_by(starts_, [](const Candidate& c) { return c.sum; });
         return std::move(starts_);
     }
 

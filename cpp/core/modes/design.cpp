@@ -5,6 +5,7 @@
 
 #include "core/modes/run.hpp"
 #include "core/modes/search.hpp"
+#include "core/sort_by.hpp"
 
 namespace specsched::modes {
 
@@ -86,8 +87,7 @@ class Designer {
     // The best of searches from the best candidates; among equals the one with the smallest coefficients.
     Found from(std::vector<Candidate> candidates) {
         for (Candidate& c : candidates) c.sum = search_.sum(c);
-        std::stable_sort(candidates.begin(), candidates.end(),
-                         [](const Candidate& a, const Candidate& b) { return a.sum < b.sum; });
+        sort_by(candidates, [](const Candidate& c) { return c.sum; });
         std::vector<Candidate> taken;
         for (const Candidate& c : candidates) {
             if (static_cast<int>(taken.size()) == most_) break;
@@ -95,7 +95,7 @@ class Designer {
                 taken.push_back(c);
         }
         for (const Candidate& c : taken) consider(search_.polish(c, least_, found_));
-        // The search starts from a point within bounds, which a start need not be.
+        // The search starts from a point within bounds, which a start need not be: never worse than a fixed solver.
         if (candidates.front().sum < best_.sum) consider(candidates.front());
         if (problem_.schedule.empty()) relocate();
         return finish();
@@ -177,13 +177,12 @@ class Designer {
     bool best_converged_ = false;
 };
 
-// Fixed solvers whose tables a design of this order starts from.
+// Fixed solvers whose tables a design of this order, 2 or more, starts from.
 std::vector<SolverSpec> fixed_solvers(double order) {
     std::vector<SolverSpec> out;
-    if (order >= 2.0) out.push_back(parse_solver("dpmpp_2m", {}));
+    out.push_back(parse_solver("dpmpp_2m", {}));
     if (order >= 3.0) out.push_back(parse_solver("dpmpp_3m", {{"lower_order_final", 0.0}}));
-    if (order >= 2.0)
-        out.push_back(parse_solver("deis", {{"order", std::min(order, 4.0)}, {"lower_order_final", 0.0}}));
+    out.push_back(parse_solver("deis", {{"order", std::min(order, 4.0)}, {"lower_order_final", 0.0}}));
     return out;
 }
 

@@ -17,7 +17,7 @@ struct Problem {
     Ends ends;
     int steps;
     double eta;                      // error of predictions, a fraction of the posterior's spread (source.hpp)
-    double coefficient_limit = 4.0;  // designed coefficients stay within +- this
+    double coefficient_limit = 4.0;  // searches stay within +- this; tables of fixed solvers may lie outside
     std::vector<double> schedule;    // fixed levels; empty: they are designed
 };
 

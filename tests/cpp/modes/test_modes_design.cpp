@@ -203,6 +203,41 @@ void test_designs_of_tables(const Case& c) {
           c.name + ", step by step is no bad start");
 }
 
+// A least ratio that leaves next to no room: no start of the EDM family fits, equal ratios do.
+void test_little_room(const Case& c) {
+    for (const modes::Ends& ends : {modes::Ends{top, lowest, 0.0, 4.47}, modes::Ends{top, 0.0, lowest, 4.47}}) {
+        const int steps = ends.last > 0.0 ? 4 : 5;
+        const modes::Problem problem{c.source, parse_solver("dpmpp_2m", {}), ends, steps, 0.1, 4.0, {}};
+        const modes::Found found = modes::design(problem, {}, {});
+        for (int k = 0; k <= 4; ++k)
+            CHECK_CLOSE(found.sigmas[static_cast<std::size_t>(k)], top * std::pow(lowest / top, k / 4.0), 2e-3, 0.0,
+                        c.name + ", no room, level " + std::to_string(k));
+        check_admitted(problem, found.sigmas, c.name + ", no room");
+    }
+}
+
+// Coefficients stay within what is asked for, but for those of a fixed solver that does better as it is.
+void test_small_coefficients(const Case& c) {
+    const Levels sigmas{top, 7.0, 2.0, 0.5, 0.0};
+    for (const double limit : {0.05, 4.0}) {
+        modes::Problem problem = problem_of(c.source, "multistep", {{"order", 2.0}}, 4, 0.1);
+        problem.coefficient_limit = limit;
+        problem.schedule = sigmas;
+        const modes::Found found = modes::design(problem, {}, {});
+        const bool outside = found.table.cwiseAbs().maxCoeff() > limit;
+        const std::string name = c.name + ", coefficients within " + std::to_string(limit);
+        CHECK(outside == (limit < 1.0), name + ": from " + found.origin);
+        if (outside) {
+            const std::map<std::string, double> options{{"order", 2.0}, {"lower_order_final", 0.0}};
+            const modes::Table own = table_of(found.origin, options, sigmas).leftCols(1);
+            CHECK((found.table - own).isZero(1e-12), name + ": those of " + found.origin);
+        }
+        // Sums within 1 % count as equal, one after the other.
+        const double second = total(modes::evaluate(c.source, parse_solver("dpmpp_2m", {}), sigmas, 0.1));
+        CHECK_CLOSE(std::max(found.bias_sum + found.noise_sum, second), second, 0.02, 0.0, name + ": no worse than 2M");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -219,6 +254,8 @@ int main() {
     for (const Case& c : cases()) {
         test_designs_of_levels(c);
         test_designs_of_tables(c);
+        test_little_room(c);
+        test_small_coefficients(c);
     }
     return checks::report();
 }
