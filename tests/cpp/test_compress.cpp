@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -189,6 +191,25 @@ void test_zeros_are_an_atom() {
     CHECK_CLOSE(small.mean_power[0], power, 1e-13, 0.0, "its mean power");
 }
 
+// A range so wide that the place of the largest eigenvalue rounds to the end of the cells, and that few sums of cells fit
+// into memory at once: nothing is lost, whatever the number of threads.
+void test_widest_range() {
+    const double top = 2.0 - std::numeric_limits<double>::epsilon(), low = std::exp2(-900.0);
+    const Data data = draw("widest", 450000, [&](int i) { return i == 7 ? top : i == 8 ? low : uniform(0.5, 1.0); });
+    const CompressedSpectrum small = compress(data.view(), tolerance, 0, 1);
+    const auto sum = [](const std::vector<double>& values) {
+        return std::accumulate(values.begin(), values.end(), 0.0);
+    };
+    CHECK_CLOSE(sum(small.weights), sum(data.weights), 1e-11, 0.0, "all of the weight");
+    CHECK_CLOSE(sum(small.mean_power), sum(data.mean_power), 1e-11, 0.0, "all of the mean power");
+    CHECK(small.eigenvalues.front() >= 0.0 && small.eigenvalues.back() <= 2.0, "within the range");
+    CHECK(same(small, compress(data.view(), tolerance, 0, 3)), "on three threads");
+    Data zeros = draw("zeros alone", 1000, [](int) { return 0.0; });
+    const CompressedSpectrum atom = compress(zeros.view(), tolerance, 0, 1);
+    CHECK(atom.eigenvalues == std::vector<double>{0.0}, "zeros alone are one entry");
+    CHECK_CLOSE(atom.weights[0], sum(zeros.weights), 1e-12, 0.0, "with all of their weight");
+}
+
 void test_nothing_to_gain() {
     const Data few{"few", {3.0, 1.0, 2.0}, {1.0, 2.0, 3.0}, {0.0, 0.5, 0.0}};
     const CompressedSpectrum kept = compress(few.view(), tolerance, 0, 1);
@@ -268,6 +289,7 @@ int main() {
     test_losses_and_slopes();
     test_loose_tolerance_is_honest_too();
     test_zeros_are_an_atom();
+    test_widest_range();
     test_nothing_to_gain();
     test_number_of_nodes();
     test_threads();

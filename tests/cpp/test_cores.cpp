@@ -46,6 +46,11 @@ void test_nonsense() {
         CHECK(cores_of_control_groups(root + "/nowhere", text) == 0, text);
     write(root + "/n", "cpu.max", "words and words\n");
     CHECK(cores_of_control_groups(root, "0::/n\n") == 7, "an unreadable limit is none; that of the root stays");
+    write(root + "/n", "cpu.max", "100000 0\n");
+    CHECK(cores_of_control_groups(root, "0::/n\n") == 7, "nor is one without a period");
+    write(root + "/set/n", "cpu.cfs_quota_us", "100000\n");
+    write(root + "/set/n", "cpu.cfs_period_us", "100000\n");
+    CHECK(cores_of_control_groups(root, "3:set:/n\n2:cpuset:/n\n") == 0, "limits of other controllers are none");
 }
 
 void test_threads() {

@@ -161,6 +161,24 @@ void test_hessians() {
         }
 }
 
+// Eigenvalues of 0 leave a loss without curvature, and dampings of a unit scale.
+void test_no_curvature() {
+    const Data zeros{{0.0, 0.0}, {1.0, 2.0}, {0.0, 0.0}}, some = power_law(2);
+    const VectorXd u = (VectorXd(2) << 2.0, 0.0).finished();
+    const auto damping = [&](auto& objective) {
+        objective.curve(u);
+        return objective.least_damping();
+    };
+    DenseObjective dense(problem_of(zeros, "dpmpp_2m", Loss::w2, 80.0, 0.1, 3));
+    DenseObjective dense_some(problem_of(some, "dpmpp_2m", Loss::w2, 80.0, 0.1, 3));
+    PairwiseObjective pairs(problem_of(zeros, "ddim", Loss::w2, 80.0, 0.1, 3));
+    PairwiseObjective pairs_some(problem_of(some, "ddim", Loss::w2, 80.0, 0.1, 3));
+    CHECK_CLOSE(damping(pairs), 1e-2 / 103.0, 1e-14, 0.0, "a share of 1, for two levels");
+    CHECK(damping(dense) > 0.0 && std::isfinite(damping(dense)), "some, for other solvers");
+    CHECK(damping(dense_some) != damping(dense) && damping(dense_some) > 0.0, "that of the curvature otherwise");
+    CHECK(damping(pairs_some) != damping(pairs) && damping(pairs_some) > 0.0, "for pairs as well");
+}
+
 // Multipliers m of the active constraints satisfy gradient_k = m_{k+1} - m_k on tied levels and vanish elsewhere.
 void test_multipliers() {
     const std::vector<std::vector<char>> cases{
@@ -273,6 +291,7 @@ int main() {
     test_equal_angles();
     test_hessians();
     test_limit_hessians();
+    test_no_curvature();
     test_multipliers();
     test_many_steps();
     test_onset_of_large_last_step();

@@ -173,6 +173,9 @@ void test_names() {
     CHECK(message([] { parse_solver("lms", {{"order", 5.0}}); }).find("order") != std::string::npos, "order too high");
     CHECK(message([] { parse_solver("lms", {{"order", 2.5}}); }).find("integer") != std::string::npos, "order 2.5");
     CHECK(message([] { parse_solver("ddim", {{"eta", -0.1}}); }).find("eta") != std::string::npos, "negative eta");
+    CHECK(message([] { parse_solver("ddpm", {{"s_noise", HUGE_VAL}}); }).find("finite") != std::string::npos,
+          "infinite noise");
+    CHECK(parse_solver("heun", {{"s_tmax", HUGE_VAL}}).s_tmax == HUGE_VAL, "no end to the churn");
     CHECK(parse_solver("euler", {}).solver == parse_solver("ddim", {}).solver, "aliases");
     CHECK(!check(parse_solver("dpm_multistep", {}), view(schedules[0])).empty(), "noise prediction cannot end at 0");
     std::vector<std::string> seen;
@@ -211,10 +214,29 @@ void test_solvers_and_levels() {
     CHECK(function_evaluations(parse_solver("heun", {}), 5, false) == 10, "two for every step");
 }
 
+// Levels that the network is told, without coefficients or beside ones that are 0: the same solver of order 1.
+void test_model_times() {
+    const Problem p = make_problem(12, true);
+    const std::vector<double> sigmas{10.0, 3.0, 1.0, 0.0}, times{0.0, 0.1, -0.05};
+    const auto loss = [&](double order, int coefficients, const std::vector<double>& told) {
+        SolverSpec spec = parse_solver("multistep", {{"order", order}});
+        spec.coefficients.assign(static_cast<std::size_t>(coefficients), 0.0);
+        spec.model_times = told;
+        return engine_loss(p.view(), view(sigmas), spec, {Process::vp, Loss::w2}, 0.0, 1);
+    };
+    const double plain = loss(1.0, 0, {});
+    CHECK(plain == engine_loss(p.view(), view(sigmas), parse_solver("ddim", {}), {Process::vp, Loss::w2}, 0.0, 1),
+          "order 1 is DDIM");
+    CHECK(loss(1.0, 0, times) == loss(2.0, 3, times), "zeros change nothing");
+    CHECK(loss(1.0, 0, {0.0, 0.0, 0.0}) == plain, "times of 0 change nothing");
+    CHECK(loss(1.0, 0, times) != plain, "others do: " + std::to_string(loss(1.0, 0, times) / plain - 1.0));
+}
+
 }  // namespace
 
 int main() {
     test_names();
+    test_model_times();
     test_solvers_and_levels();
     test_closed_forms();
     test_trace();

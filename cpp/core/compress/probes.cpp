@@ -93,7 +93,7 @@ Terms terms(const Ends<double>& ends, double last, double lambda, double root, c
 std::vector<double> geometric(int steps, double top, double bottom, bool to_zero) {
     std::vector<double> r;
     const int spaced = to_zero ? steps - 1 : steps;
-    for (int k = 0; k <= spaced; ++k) r.push_back(std::exp2(top + (bottom - top) * k / std::max(spaced, 1)));
+    for (int k = 0; k <= spaced; ++k) r.push_back(std::exp2(top + (bottom - top) * k / spaced));
     if (to_zero) r.push_back(0.0);
     return r;
 }

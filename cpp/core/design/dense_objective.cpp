@@ -19,7 +19,7 @@ void DenseObjective::curve(const VectorXd& u) {
     const VectorXd interior = sigma.segment(1, n);
     hessian_ = interior.asDiagonal() * full.block(1, 1, n, n) * interior.asDiagonal();
     hessian_.diagonal() += gradient.segment(1, n).cwiseProduct(interior);
-    scale_ = n > 0 ? hessian_.diagonal().cwiseAbs().mean() : 1.0;
+    scale_ = hessian_.diagonal().cwiseAbs().mean();
     if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 

@@ -100,7 +100,7 @@ Eigen::VectorXd ManyStepDensity::interior(std::ptrdiff_t steps) const {
 
 Eigen::VectorXd ManyStepDensity::interior(std::ptrdiff_t steps, double cut) const {
     Eigen::VectorXd u(steps - 1);
-    if (steps > 1) quantiles(mass_above(cut), steps - 1, steps - 1, u.data());
+    quantiles(mass_above(cut), steps - 1, steps - 1, u.data());
     return u;
 }
 

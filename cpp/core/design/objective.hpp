@@ -18,7 +18,7 @@ class Objective {
     double value(const Eigen::VectorXd& u);
     double gradient(const Eigen::VectorXd& u, Eigen::VectorXd& by_u);
 
-    // Prepares the exact Hessian at u.
+    // Prepares the exact Hessian at u, of one level or more.
     virtual void curve(const Eigen::VectorXd& u) = 0;
     // Solves (Hessian + damping M) step = -gradient over the groups; false unless the matrix is positive definite.
     virtual bool newton_step(const Groups& groups, const Eigen::VectorXd& gradient, double damping,

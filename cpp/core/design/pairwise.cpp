@@ -120,7 +120,6 @@ Index padded(Index size) { return (size + product_padding - 1) / product_padding
 // In-place factorisation of a symmetric tridiagonal matrix as L D L^T; false unless positive definite.
 bool factor_tridiagonal(VectorXd& diagonal, VectorXd& lower) {
     const Index n = diagonal.size();
-    if (n == 0) return true;
     if (!(diagonal[0] > 0.0)) return false;
     for (Index k = 1; k < n; ++k) {
         const double off = lower[k - 1];
@@ -183,7 +182,7 @@ void PairwiseObjective::curve(const VectorXd& u) {
     bend_ = response.bend;
     products_of_ = -1;
     differentiate(sigma, response.slope);
-    scale_ = n > 0 ? (diagonal_.cwiseAbs().sum() + jacobian_.squaredNorm()) / static_cast<double>(n) : 1.0;
+    scale_ = (diagonal_.cwiseAbs().sum() + jacobian_.squaredNorm()) / static_cast<double>(n);
     if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 

@@ -18,8 +18,8 @@ bool in_range(double value, double low, double high) { return value >= low && va
 // Eigenvalues, weights and mean powers within what losses are computed for.
 bool is_admitted(const SpectrumView& nodes) {
     for (const double* array : {nodes.eigenvalues, nodes.weights, nodes.mean_power})
-        if (!std::all_of(array, array + nodes.size, [](double x) { return in_range(x, 0.0, largest_entry); }))
-            return false;
+        for (std::ptrdiff_t i = 0; i < nodes.size; ++i)
+            if (!in_range(array[i], 0.0, largest_entry)) return false;
     return nodes.size > 0;
 }
 
@@ -53,7 +53,7 @@ std::string wrong_ends(double sigma_max, double sigma_min, double sigma_floor, d
         return wrong;
     std::ostringstream text;
     text << "min_ratio=" << min_ratio << " leaves no room for " << steps << " steps between " << sigma_max << " and "
-         << bottom << "; it may be at most " << std::pow(sigma_max / bottom, 1.0 / std::max(intervals, 1.0));
+         << bottom << "; it may be at most " << std::pow(sigma_max / bottom, 1.0 / intervals);
     return text.str();
 }
 
