@@ -45,8 +45,9 @@ RECORDED_FREE_ERROR = (0.03, 0.015)
 """The same for designs of a solver's coefficients, what their errors have beside the smooth ones (`smooth_errors`): up
 to `FEW_STEPS`, falling to the second at `MANY_STEPS`.
 
-Errors over those with .03 throughout, orders 3 and 4, at 12 and 20 calls: `cifar16_eps` .80 .79 and .84 .86,
-`cifar16_edm` .79 .75 and .58 .57, `digits` 1.27 1.13 and .50 .50; with .015 at 8 calls 1.12 1.07, .96 .97, 1.13 .92."""
+Errors over those with .03 throughout, orders 3 and 4, in the mean of `digits`, `cifar16_eps` and `cifar16_edm` with
+guidance 1, 3 and 7.5: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17 1.38), at 15 .89 .88, at 20 .68 .68. With .015
+at 8 calls on other starts, without guidance: 1.12 1.07, .96 .97 and 1.13 .92."""
 
 FREE_ERROR = (0.06, 0.03)
 """The same from a spectrum alone.
