@@ -207,7 +207,8 @@ def headline(results: Path) -> str:
         if solver != "dpmpp_2m" or calls not in (5, 8):
             continue
         shown = [cell[EDM], least(cell, "heuristic: "), least(cell, "tuned: "), cell["spectrum"]]
-        shown += [cell["designed solver, spectrum"], cell.get("designed solver, spectrum, refined")]
+        names = ("designed solver, spectrum", "designed solver, recording")
+        shown += [cell.get(name) for name in (*names, "designed solver, recording, refined")]
         rows.append([named(network, guidance), calls, *(thousandths(r) if r else "" for r in shown)])
     head = "network | calls | EDM (rho 7) | best untuned | tuned"
-    return table(head + " | designed levels | designed solver | refined", rows)
+    return table(head + " | designed levels | designed solver | recorded | refined", rows)
