@@ -105,6 +105,19 @@ constexpr std::ptrdiff_t product_padding = 8;
 // count x count, all by columns.
 using Gram = void (*)(const double* a, const double* b, std::ptrdiff_t rows, std::ptrdiff_t count, double* c);
 
+// C = A B of small matrices. A [rows x inner] and C [rows x columns] lie by columns, so many numbers apart; entry (k, j)
+// of B is b[k * b_row + j * b_column].
+struct MatrixProduct {
+    const double* a;
+    std::ptrdiff_t a_column;
+    const double* b;
+    std::ptrdiff_t b_row, b_column;
+    double* c;
+    std::ptrdiff_t c_column;
+    std::ptrdiff_t rows, inner, columns;
+};
+using ProductKernel = void (*)(const MatrixProduct&);
+
 // DDIM's output depends on the levels through theta = log P, a sum of one term for each pair of neighbours. All
 // eigenvalues at once: derivatives of theta by the interior log-levels, and sums over eigenvalues of those of the loss.
 struct PairDerivatives {
@@ -130,6 +143,7 @@ struct KernelTable {
     Kernel ddim_limit, ddpm_limit;  // against the many-step limit, w2
     OuterProducts outer_products;
     Gram gram;
+    ProductKernel product;
     PairKernel ddim_pairs;
     PanelKernel panel_terms;
     WeightKernel panel_weights;

@@ -35,6 +35,7 @@ KernelTable kernel_table(const char* name) {
             only_w2<DdpmLimitChunk>,
             outer_products,
             gram,
+            product,
             ddim_pairs,
             panel_terms,
             panel_weights};

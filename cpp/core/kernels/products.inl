@@ -1,4 +1,5 @@
-// Products of matrices, included once per instruction set: what a Newton step of a design spends its time on.
+// Products of matrices, included once per instruction set: what a Newton step of a design spends its time on, and what
+// modes are summed with.
 #pragma once
 
 #include "core/kernels/kernels.hpp"
@@ -53,6 +54,53 @@ void gram(const double* a, const double* b, std::ptrdiff_t rows, std::ptrdiff_t 
         const std::ptrdiff_t i = gram_entries<gram_columns>(a, b + j * rows, rows, j, count, c + j * count);
         gram_entries<1>(a, b + j * rows, rows, i, count, c + j * count);
     }
+}
+
+// A few blocks of rows, from block i on, and a few columns of C, in registers. No block lies past the last rows.
+template <int blocks, int columns>
+SPECSCHED_INLINE void product_tile(const MatrixProduct& p, std::ptrdiff_t i, std::ptrdiff_t j) {
+    const std::ptrdiff_t last = p.rows - lane_count;
+    std::ptrdiff_t row[blocks];
+    for (int r = 0; r < blocks; ++r) row[r] = (i + r) * lane_count < last ? (i + r) * lane_count : last;
+    Lanes sums[blocks * columns];
+    for (Lanes& sum : sums) sum = Lanes(0.0);
+    const double* a = p.a;
+    const double* b = p.b + j * p.b_column;
+    for (std::ptrdiff_t k = 0; k < p.inner; ++k, a += p.a_column, b += p.b_row)
+        for (int r = 0; r < blocks; ++r) {
+            const Lanes x = Lanes::load(a + row[r]);
+            for (int q = 0; q < columns; ++q)
+                sums[r * columns + q] = sums[r * columns + q] + x * Lanes(b[q * p.b_column]);
+        }
+    for (int r = 0; r < blocks; ++r)
+        for (int q = 0; q < columns; ++q) sums[r * columns + q].store(p.c + row[r] + (j + q) * p.c_column);
+}
+
+// Entries of C that make no block.
+void product_entries(const MatrixProduct& p) {
+    for (std::ptrdiff_t j = 0; j < p.columns; ++j)
+        for (std::ptrdiff_t i = 0; i < p.rows; ++i) {
+            double sum = 0.0;
+            for (std::ptrdiff_t k = 0; k < p.inner; ++k)
+                sum = sum + p.a[i + k * p.a_column] * p.b[k * p.b_row + j * p.b_column];
+            p.c[i + j * p.c_column] = sum;
+        }
+}
+
+// Every entry is summed in the order of k, whatever the tiles: the same bits from every instruction set. The last block
+// of rows ends with the last row, and makes some entries twice.
+SPECSCHED_FLATTEN void product(const MatrixProduct& p) {
+    if (p.rows < lane_count) {
+        product_entries(p);
+        return;
+    }
+    const std::ptrdiff_t blocks = (p.rows + lane_count - 1) / lane_count;
+    std::ptrdiff_t j = 0;
+    for (; j + gram_columns <= p.columns; j += gram_columns)
+        for (std::ptrdiff_t i = 0; i < blocks; ++i) product_tile<1, gram_columns>(p, i, j);
+    // With one column, as many blocks side by side hide the time an addition takes.
+    for (; j < p.columns; ++j)
+        for (std::ptrdiff_t i = 0; i < blocks; i += gram_columns) product_tile<gram_columns, 1>(p, i, j);
 }
 
 }  // namespace

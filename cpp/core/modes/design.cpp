@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/modes/run.hpp"
 #include "core/modes/search.hpp"
 #include "core/sort_by.hpp"
 
@@ -12,8 +11,7 @@ namespace specsched::modes {
 Sums evaluate(const Source& source, const SolverSpec& spec, const std::vector<double>& sigmas, double eta) {
     const LevelsView view{sigmas.data(), static_cast<std::ptrdiff_t>(sigmas.size())};
     const Program program = record(spec, view, eta, Derivatives::none);
-    const Run run(source, program, sigmas, false);
-    return {run.bias_sum(), run.noise_sum()};
+    return sums(source, program, sigmas);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 
 #include "core/engine/solver_spec.hpp"
 #include "core/modes/gaps.hpp"
+#include "core/modes/gradient.hpp"
 #include "core/modes/source.hpp"
 #include "core/modes/table.hpp"
 
@@ -41,10 +42,6 @@ struct Found {
 // least ratio, or than the fixed tables that a designed one starts from.
 Found design(const Problem& problem, const std::vector<std::vector<double>>& starts, const Options& options);
 
-// Sums of squares of one run.
-struct Sums {
-    double bias, noise;
-};
 Sums evaluate(const Source& source, const SolverSpec& spec, const std::vector<double>& sigmas, double eta);
 
 }  // namespace specsched::modes

@@ -6,171 +6,172 @@ namespace specsched::modes {
 
 namespace {
 
-// A prediction by channel, derivatives by log r: gain k y and variance of the error. Its shift is `factor` times
-// (a, and a_d - `fall` a by log r).
-struct Prediction {
-    ArrayXd gain, gain_d, variance, variance_d, variance_by_share;
-    double level, factor, fall;
-};
+using Eigen::Index;
 
-Prediction predict(const Source& source, const Program& program, const SweepOperation& op) {
-    const double level = program.level[op.level], share = program.factor[op.first];
-    const ChannelAnswers a = source.channel_answers(level, std::sqrt(program.error));
-    const ArrayXd smooth = a.spread.square();
-    Prediction p{a.slope,
-                 a.slope_d,
-                 share * smooth + a.rough.square(),
-                 2.0 * (share * a.spread * a.spread_d + a.rough * a.rough_d),
-                 smooth,
-                 level,
-                 1.0,
-                 0.0};
-    if (op.kind != noise_prediction) return p;
-    // (y - D) / r.
-    const double square = level * level;
-    p.gain_d = -(a.slope_d + (1.0 - a.slope)) / level;
-    p.gain = (1.0 - a.slope) / level;
-    p.variance_d = (p.variance_d - 2.0 * p.variance) / square;
-    p.variance /= square;
-    p.variance_by_share /= square;
-    p.factor = -1.0 / level;
-    p.fall = 1.0;
-    return p;
-}
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 class TwoSweeps {
   public:
     TwoSweeps(const Source& source, const Program& program, const std::vector<double>& sigmas)
-        : source_(source),
-          program_(program),
-          sigmas_(sigmas),
-          prediction_of_(program.operations.size(), -1),
-          by_factor_(VectorXd::Zero(static_cast<Eigen::Index>(program.factor.size()))),
-          by_level_(VectorXd::Zero(static_cast<Eigen::Index>(program.level.size()))) {
-        for (std::size_t o = 0; o < program.operations.size(); ++o) {
-            if (program.operations[o].kind == 0) continue;
-            prediction_of_[o] = static_cast<Eigen::Index>(predictions_.size());
-            predictions_.push_back(predict(source, program, program.operations[o]));
+        : program_(program), sigmas_(sigmas), levels_{sigmas.front()}, noisy_(program.error > 0.0) {
+        for (const SweepOperation& op : program.operations) {
+            column_.push_back(-1);
+            if (op.kind == 0) continue;
+            // Predictions in a row at one level, as the last of a step of Heun and the first of the next one.
+            if (program.level[at(op.level)] != levels_.back()) levels_.push_back(program.level[at(op.level)]);
+            column_.back() = static_cast<Index>(levels_.size()) - 1;
         }
-        std::vector<double> levels;
-        for (const Prediction& p : predictions_) levels.push_back(p.level);
-        first_ = static_cast<Eigen::Index>(levels.size());
-        levels.insert(levels.end(), {sigmas.front(), sigmas.back(), near()});
-        along_ = source.along(levels);
+        last_ = static_cast<Index>(levels_.size());
+        levels_.insert(levels_.end(), {sigmas.back(), near()});
+        along_ = source.along(levels_, std::sqrt(program.error));
+        channels_ = along_->channels().slope.rows();
         backward();
-        errors();
-        forward();
     }
 
-    SumsAndGradient contracted(const Columns& columns, bool table) const {
-        SumsAndGradient out{bias_, noise_, VectorXd::Zero(columns.count(table))};
-        const auto spread = [&](const std::vector<Slope>& slopes, const VectorXd& adjoint) {
+    Sums sums() const { return errors(nullptr); }
+
+    SumsAndGradient with_gradient(const Columns& columns, bool table) {
+        SumsAndGradient out{errors(&sums_), VectorXd::Zero(columns.count(table))};
+        forward();
+        const auto spread = [&](const std::vector<Slope>& slopes, const std::vector<double>& adjoint) {
             for (std::size_t i = 0; i < slopes.size(); ++i)
-                for (const auto& [column, value] : derivative_columns(slopes[i], columns, table, sigmas_))
-                    out.slopes[column] += value * adjoint[static_cast<Eigen::Index>(i)];
+                for_columns(slopes[i], columns, table, sigmas_,
+                            [&](int column, double value) { out.slopes[column] += value * adjoint[i]; });
         };
         spread(program_.factor_slope, by_factor_);
         spread(program_.level_slope, by_level_);
-        out.slopes[columns.level(0)] += end_slope(sigmas_.front(), first_, gain_.col(0), columns.by_log);
-        out.slopes[columns.level(columns.steps)] -=
-            end_slope(sigmas_.back(), first_ + 1, ArrayXd::Ones(source_.channels()), columns.by_log);
+        out.slopes[columns.level(0)] += end_slope(0, gain_.col(0), columns.by_log);
+        out.slopes[columns.level(columns.steps)] -= end_slope(last_, ArrayXd::Ones(channels_), columns.by_log);
         return out;
     }
 
   private:
     // Beside a last level of 0: the exact solution is linear in r there, or flat.
     double near() const { return 1e-9 * sigmas_.front(); }
-    Eigen::Index registers() const { return static_cast<Eigen::Index>(program_.operations.size()) + 1; }
+    Index registers() const { return static_cast<Index>(program_.operations.size()) + 1; }
+    const SweepOperation& operation(Index o) const { return program_.operations[at(o)]; }
+    Index column(Index o) const { return column_[at(o)]; }
+
+    // A prediction is D = k y + a, or (y - D) / r.
+    bool of_noise(Index o) const { return operation(o).kind == noise_prediction; }
+    double factor(Index o) const { return of_noise(o) ? -1.0 / levels_[at(column(o))] : 1.0; }
+    auto slope(Index o) const { return along_->channels().slope.col(column(o)); }
+    // Of the errors that are a prediction's own.
+    ArrayXd variance(Index o) const {
+        const ChannelTable& said = along_->channels();
+        const double f = factor(o), share = program_.factor[at(operation(o).first)];
+        return f * f * (share * said.spread.col(column(o)).square() + said.rough.col(column(o)).square());
+    }
 
     // Gain from every register to the output.
     void backward() {
-        gain_ = ArrayXXd::Zero(source_.channels(), registers());
+        gain_ = ArrayXXd::Zero(channels_, registers());
         gain_.col(program_.step_output.back()).setOnes();
-        for (Eigen::Index o = registers() - 1; o-- > 0;) {
-            const SweepOperation& op = program_.operations[static_cast<std::size_t>(o)];
+        for (Index o = registers() - 1; o-- > 0;) {
+            const SweepOperation& op = operation(o);
+            const auto made = gain_.col(o + 1);
             if (op.kind == 0)
                 for (int t = op.first; t < op.first + op.count; ++t)
-                    gain_.col(program_.source[t]) += program_.factor[t] * gain_.col(o + 1);
+                    gain_.col(program_.source[at(t)]) += program_.factor[at(t)] * made;
+            else if (of_noise(o))
+                gain_.col(program_.source[at(op.first)]) -= factor(o) * (1.0 - slope(o)) * made;
             else
-                gain_.col(program_.source[op.first]) += prediction(o).gain * gain_.col(o + 1);
+                gain_.col(program_.source[at(op.first)]) += slope(o) * made;
         }
     }
 
     // The error of each mode is linear in what the modes say at all levels, and so is the sum of squares around it.
-    void errors() {
-        ArrayXXd by_shift = ArrayXXd::Zero(source_.channels(), first_ + 3), by_solution = by_shift;
-        for (Eigen::Index o = 0; o + 1 < registers(); ++o) {
-            if (program_.operations[static_cast<std::size_t>(o)].kind == 0) continue;
-            const Prediction& p = prediction(o);
-            by_shift.col(prediction_of_[static_cast<std::size_t>(o)]) = p.factor * gain_.col(o + 1);
-            noise_ += (p.variance * gain_.col(o + 1).square()).sum();
+    Sums errors(ChannelSums* slopes) const {
+        ArrayXXd by_shift = ArrayXXd::Zero(channels_, last_ + 2), by_solution = by_shift;
+        double noise = 0.0;
+        for (Index o = 0; o + 1 < registers(); ++o) {
+            if (operation(o).kind == 0) continue;
+            by_shift.col(column(o)) += factor(o) * gain_.col(o + 1);
+            if (noisy_) noise += (variance(o) * gain_.col(o + 1).square()).sum();
         }
-        by_solution.col(first_) = gain_.col(0);
-        by_solution.col(first_ + 1) = -1.0;
-        const ArrayXd error = along_->combined(by_shift, by_solution);
-        bias_ = (source_.weight() * error.square()).sum();
-        sums_ = along_->summed(2.0 * source_.weight() * error);
+        by_solution.col(0) = gain_.col(0);
+        by_solution.col(last_) = -1.0;
+        return {along_->squares(by_shift, by_solution, slopes), noise};
     }
 
     // m, the sum over a channel's modes of error slope times register, fed with 2 variance gain by errors of predictions.
     void forward() {
-        ArrayXXd m(source_.channels(), registers());
-        m.col(0) = sums_.solution.col(first_);
-        for (Eigen::Index o = 0; o + 1 < registers(); ++o) {
-            const SweepOperation& op = program_.operations[static_cast<std::size_t>(o)];
-            const auto gain = gain_.col(o + 1);
-            auto made = m.col(o + 1);
-            if (op.kind == 0) {
-                made.setZero();
-                for (int t = op.first; t < op.first + op.count; ++t) {
-                    const auto read = m.col(program_.source[t]);
-                    made += program_.factor[t] * read;
-                    by_factor_[t] = (gain * read).sum();
-                }
+        by_factor_.assign(program_.factor.size(), 0.0);
+        by_level_.assign(program_.level.size(), 0.0);
+        ArrayXXd m = ArrayXXd::Zero(channels_, registers());
+        m.col(0) = sums_.solution.col(0);
+        for (Index o = 0; o + 1 < registers(); ++o) {
+            const SweepOperation& op = operation(o);
+            if (op.kind != 0) {
+                predict(o, m.col(program_.source[at(op.first)]), m.col(o + 1));
                 continue;
             }
-            const Prediction& p = prediction(o);
-            const Eigen::Index l = prediction_of_[static_cast<std::size_t>(o)];
-            const auto read = m.col(program_.source[op.first]);
-            made = p.gain * read + p.factor * sums_.shift.col(l) + 2.0 * p.variance * gain;
-            const ArrayXd slope =
-                p.gain_d * read + p.factor * (sums_.shift_d.col(l) - p.fall * sums_.shift.col(l)) + p.variance_d * gain;
-            by_level_[op.level] = (gain * slope).sum() / p.level;
-            by_factor_[op.first] = (p.variance_by_share * gain.square()).sum();
+            for (int t = op.first; t < op.first + op.count; ++t) {
+                const auto read = m.col(program_.source[at(t)]);
+                m.col(o + 1) += program_.factor[at(t)] * read;
+                by_factor_[at(t)] = (gain_.col(o + 1) * read).sum();
+            }
         }
     }
 
+    void predict(Index o, Eigen::Ref<const ArrayXd> read, Eigen::Ref<ArrayXd> made) {
+        const SweepOperation& op = operation(o);
+        const ChannelTable& said = along_->channels();
+        const Index l = column(o);
+        const double level = levels_[at(l)], f = factor(o);
+        const auto gain = gain_.col(o + 1);
+        double by_log = 0.0;
+        if (of_noise(o)) {
+            made = f * (sums_.shift.col(l) - (1.0 - slope(o)) * read);
+            by_log = f * (gain * (said.slope_d.col(l) * read + sums_.shift_d.col(l))).sum() - (gain * made).sum();
+        } else {
+            made = slope(o) * read + sums_.shift.col(l);
+            by_log = (gain * (said.slope_d.col(l) * read + sums_.shift_d.col(l))).sum();
+        }
+        if (noisy_) {
+            const ArrayXd own = variance(o), square = f * f * gain.square();
+            made += 2.0 * own * gain;
+            const double share = program_.factor[at(op.first)];
+            const auto spread = said.spread.col(l), rough = said.rough.col(l);
+            by_log += 2.0 * (square * (share * spread * said.spread_d.col(l) + rough * said.rough_d.col(l))).sum();
+            if (of_noise(o)) by_log -= 2.0 * (own * gain.square()).sum();
+            by_factor_[at(op.first)] = (square * spread.square()).sum();
+        }
+        by_level_[at(op.level)] = by_log / level;
+    }
+
     // The ends move along the exact solution: dy / dlog r = (1 - k) y - a.
-    double end_slope(double level, Eigen::Index at, const ArrayXd& factor, bool by_log) const {
+    double end_slope(Index end, const ArrayXd& factor, bool by_log) const {
+        const double level = levels_[at(end)];
         if (level == 0.0 && by_log) return 0.0;
-        if (level == 0.0) return (factor * (sums_.solution.col(first_ + 2) - sums_.solution.col(at))).sum() / near();
-        const ArrayXd slope = (1.0 - source_.channel_answers(level, 0.0).slope) * sums_.solution.col(at);
-        const double moved = (factor * (slope - sums_.shift.col(at))).sum();
+        const auto solution = sums_.solution.col(end);
+        if (level == 0.0) return (factor * (sums_.solution.col(last_ + 1) - solution)).sum() / near();
+        const double moved =
+            (factor * ((1.0 - along_->channels().slope.col(end)) * solution - sums_.shift.col(end))).sum();
         return by_log ? moved : moved / level;
     }
 
-    const Prediction& prediction(Eigen::Index operation) const {
-        return predictions_[static_cast<std::size_t>(prediction_of_[static_cast<std::size_t>(operation)])];
-    }
-
-    const Source& source_;
     const Program& program_;
     const std::vector<double>& sigmas_;
-    std::vector<Prediction> predictions_;
-    std::vector<Eigen::Index> prediction_of_;  // of each operation, or -1
-    std::unique_ptr<Along> along_;  // the predictions' levels, the first one, the last one, and near()
-    Eigen::Index first_ = 0;
+    std::vector<double> levels_;  // the first, those of the predictions, the last, and near()
+    bool noisy_;
+    std::vector<Index> column_;  // of each operation: its level, or -1
+    Index last_ = 0, channels_ = 0;
+    std::unique_ptr<Along> along_;
     ArrayXXd gain_;  // from each register to the output [channels x registers]
     ChannelSums sums_;
-    double bias_ = 0.0, noise_ = 0.0;
-    VectorXd by_factor_, by_level_;
+    std::vector<double> by_factor_, by_level_;
 };
 
 }  // namespace
 
+Sums sums(const Source& source, const Program& program, const std::vector<double>& sigmas) {
+    return TwoSweeps(source, program, sigmas).sums();
+}
+
 SumsAndGradient sums_and_gradient(const Source& source, const Program& program, const std::vector<double>& sigmas,
                                   const Columns& columns, bool table) {
-    return TwoSweeps(source, program, sigmas).contracted(columns, table);
+    return TwoSweeps(source, program, sigmas).with_gradient(columns, table);
 }
 
 }  // namespace specsched::modes

@@ -8,12 +8,17 @@
 
 namespace specsched::modes {
 
-struct SumsAndGradient {
+// Sums of squares of one run: of the modes' errors, and of what errors of predictions add.
+struct Sums {
     double bias, noise;
+};
+
+struct SumsAndGradient : Sums {
     VectorXd slopes;  // of bias + noise, by the numbers of `columns`
 };
 
 // Arguments as for Run and Run::normal.
+Sums sums(const Source& source, const Program& program, const std::vector<double>& sigmas);
 SumsAndGradient sums_and_gradient(const Source& source, const Program& program, const std::vector<double>& sigmas,
                                   const Columns& columns, bool table);
 

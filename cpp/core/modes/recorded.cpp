@@ -1,192 +1,226 @@
 #include "core/modes/recorded.hpp"
 
 #include <Eigen/LU>
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "core/modes/products.hpp"
 
 namespace specsched::modes {
 
 namespace {
 
-// T_0 ... T_{n-1} at u in [-1, 1].
-Eigen::VectorXd chebyshev(std::ptrdiff_t n, double u) {
-    Eigen::VectorXd t(n);
-    for (std::ptrdiff_t j = 0; j < n; ++j) t[j] = j == 0 ? 1.0 : j == 1 ? u : 2.0 * u * t[j - 1] - t[j - 2];
-    return t;
-}
+using Eigen::Index;
 
-ArrayXd evaluate(const ArrayXXd& coefficients, double u) {
-    return (coefficients.matrix() * chebyshev(coefficients.cols(), u)).array();
-}
-
-// Coefficients of the derivative by u.
-ArrayXXd differentiated(const ArrayXXd& c) {
-    const std::ptrdiff_t n = c.cols();
-    ArrayXXd d = ArrayXXd::Zero(c.rows(), std::max<std::ptrdiff_t>(n - 1, 1));
-    for (std::ptrdiff_t j = n - 1; j >= 1; --j) {
-        d.col(j - 1) = 2.0 * static_cast<double>(j) * c.col(j);
-        if (j + 1 < d.cols()) d.col(j - 1) += d.col(j + 1);
-    }
-    d.col(0) *= 0.5;
-    return d;
+// Coefficients of the derivatives by u in [-1, 1] of T_0 ... T_{n-1}, one column for each.
+MatrixXd differentiation(Index n) {
+    MatrixXd out = MatrixXd::Zero(n, n);
+    for (Index j = 1; j < n; ++j)
+        for (Index i = j - 1; i >= 0; i -= 2) out(i, j) = (i == 0 ? 1.0 : 2.0) * static_cast<double>(j);
+    return out;
 }
 
 // Coefficients of the integral over u from -1.
-ArrayXXd integrated(const ArrayXXd& c) {
-    const std::ptrdiff_t n = c.cols();
-    ArrayXXd s = ArrayXXd::Zero(c.rows(), n + 1);
-    for (std::ptrdiff_t j = 0; j < n; ++j) {
+MatrixXd integrated(const MatrixXd& c) {
+    const Index n = c.cols();
+    MatrixXd s = MatrixXd::Zero(c.rows(), n + 1);
+    for (Index j = 0; j < n; ++j) {
         const double above = 2.0 * static_cast<double>(j + 1), below = 2.0 * static_cast<double>(j - 1);
         s.col(j + 1) += (j == 0 ? 2.0 : 1.0) / above * c.col(j);
         if (j >= 2) s.col(j - 1) -= c.col(j) / below;
     }
-    s.col(0) -= evaluate(s, -1.0);
+    for (Index j = 1; j <= n; ++j) s.col(0) += (j % 2 == 0 ? -1.0 : 1.0) * s.col(j);
     return s;
 }
 
-constexpr std::ptrdiff_t least_terms = 64;  // e^x over 14 units of log r to rounding
-
-// The trajectory y' = y - s with y = 0 at the upper end, as a series: derivatives match but for the highest term, whose
-// place the end takes.
-ArrayXXd trajectory(const ArrayXXd& s, double half) {
-    const std::ptrdiff_t n = std::max(s.cols() + 8, least_terms);
-    const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(n, n);
-    // Column i: coefficients of T_i' - T_i.
-    Eigen::MatrixXd matrix = -identity;
-    matrix.topRows(n - 1) += differentiated(identity.array()).matrix().transpose() / half;
-    matrix.row(n - 1).setOnes();  // y at u = 1
-    Eigen::MatrixXd right = Eigen::MatrixXd::Zero(n, s.rows());
-    right.topRows(s.cols()) = -s.matrix().transpose();
-    return matrix.partialPivLu().solve(right).transpose().array();
+// The trajectories y' = y - T_j with y = 0 at the upper end, one row for each of n, as series: derivatives match but for
+// the highest term, whose place the end takes.
+MatrixXd trajectories(Index n, double half) {
+    constexpr Index least_terms = 64;  // e^x over 14 units of log r to rounding
+    const Index terms = std::max(n + 8, least_terms);
+    MatrixXd matrix = differentiation(terms) / half - MatrixXd::Identity(terms, terms);
+    matrix.row(terms - 1).setOnes();  // y at u = 1
+    const MatrixXd right = -MatrixXd::Identity(terms, n);
+    const MatrixXd found = matrix.partialPivLu().solve(right).transpose();
+    // The last terms are rounding where the interval is shorter.
+    const double least = 0.1 * std::numeric_limits<double>::epsilon() * found.cwiseAbs().maxCoeff();
+    Index kept = terms;
+    while (kept > 1 && found.col(kept - 1).cwiseAbs().maxCoeff() < least) --kept;
+    return found.leftCols(kept);
 }
 
-ArrayXXd identity(std::ptrdiff_t n) { return Eigen::MatrixXd::Identity(n, n).array(); }
+// Predictions of the modes of each band, each times the root of its weight; at most as many as there are terms.
+std::vector<MatrixXd> weighted(const MatrixXd& prediction, const std::vector<int>& band, const ArrayXd& weight,
+                               Index bands) {
+    std::vector<std::vector<Index>> modes(static_cast<std::size_t>(bands));
+    for (Index i = 0; i < prediction.rows(); ++i)
+        modes[static_cast<std::size_t>(band[static_cast<std::size_t>(i)])].push_back(i);
+    std::vector<MatrixXd> out;
+    for (const std::vector<Index>& own : modes) {
+        MatrixXd rows(static_cast<Index>(own.size()), prediction.cols());
+        for (Index i = 0; i < rows.rows(); ++i) {
+            const Index mode = own[static_cast<std::size_t>(i)];
+            rows.row(i) = std::sqrt(weight[mode]) * prediction.row(mode);
+        }
+        if (rows.rows() > rows.cols()) {
+            const Index n = rows.cols();
+            rows = MatrixXd(
+                rows.householderQr().matrixQR().topRows(n).template triangularView<Eigen::Upper>().toDenseMatrix());
+        }
+        out.push_back(std::move(rows));
+    }
+    return out;
+}
 
 }  // namespace
 
-Series::Series(double low, double high, ArrayXXd coefficients)
-    : low_(low),
-      high_(high),
-      coefficients_(std::move(coefficients)),
-      derivative_(differentiated(coefficients_)),
-      integral_(integrated(coefficients_)) {}
-
-double Series::unit(double x) const { return std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0); }
-ArrayXd Series::value(double x) const { return evaluate(coefficients_, unit(x)); }
-ArrayXd Series::slope(double x) const {
-    if (x < low_ || x > high_) return ArrayXd::Zero(derivative_.rows());
-    return evaluate(derivative_, unit(x)) * (2.0 / (high_ - low_));
+MatrixXd Interval::polynomials(const std::vector<double>& places, Index terms) const {
+    const Index count = static_cast<Index>(places.size());
+    MatrixXd out(terms, 2 * count);
+    for (Index l = 0; l < count; ++l) {
+        const double x = places[static_cast<std::size_t>(l)];
+        const double u = std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
+        const double slope = x < low_ || x > high_ ? 0.0 : 1.0 / half();
+        double* const t = out.col(l).data();
+        double* const d = out.col(count + l).data();
+        for (Index j = 0; j < terms; ++j) {
+            t[j] = j == 0 ? 1.0 : j == 1 ? u : 2.0 * u * t[j - 1] - t[j - 2];
+            d[j] = j == 0 ? 0.0 : j == 1 ? slope : 2.0 * (t[j - 1] * slope + u * d[j - 1]) - d[j - 2];
+        }
+    }
+    return out;
 }
-ArrayXd Series::integral(double x) const { return evaluate(integral_, unit(x)) * (0.5 * (high_ - low_)); }
 
 Recorded::Recorded(double lowest, double highest, ArrayXXd prediction, std::vector<int> band, ArrayXd weight,
                    Bands bands)
-    : prediction_(std::log(lowest), std::log(highest), std::move(prediction)),
-      trajectory_(prediction_.low(), prediction_.high(), ArrayXXd::Zero(1, 1)),
-      slope_(prediction_.low(), prediction_.high(), std::move(bands.slope)),
-      basis_(prediction_.low(), prediction_.high(), identity(prediction_.coefficients().cols())),
-      basis_trajectory_(prediction_.low(), prediction_.high(),
-                        trajectory(basis_.coefficients(), 0.5 * (prediction_.high() - prediction_.low()))),
-      coefficients_(prediction_.coefficients().matrix().transpose()),
+    : interval_(std::log(lowest), std::log(highest)),
+      prediction_(prediction.matrix()),
+      trajectory_(trajectories(prediction_.cols(), interval_.half())),
+      slope_(bands.slope.matrix()),
+      slope_integral_(interval_.half() * integrated(slope_)),
+      roughness_(bands.roughness.matrix()),
+      errors_(weighted(prediction_, band, weight, bands.variance.size())),
       variance_(std::move(bands.variance)),
-      dimension_(std::move(bands.dimension)) {
-    trajectory_ = Series(prediction_.low(), prediction_.high(),
-                         trajectory(prediction_.coefficients(), 0.5 * (prediction_.high() - prediction_.low())));
-    if (bands.roughness.cols() > 0)
-        roughness_.emplace_back(prediction_.low(), prediction_.high(), std::move(bands.roughness));
+      root_(bands.dimension.sqrt()) {
+    for (const MatrixXd& errors : errors_) errors_transposed_.push_back(errors.transpose());
     weight_ = std::move(weight);
     channel_ = std::move(band);
 }
 
-ArrayXd Recorded::at_modes(const ArrayXd& by_band) const {
-    ArrayXd out(weight_.size());
-    for (std::ptrdiff_t i = 0; i < out.size(); ++i) out[i] = by_band[channel_[static_cast<std::size_t>(i)]];
+Recorded::Basis Recorded::basis(const std::vector<double>& levels) const {
+    const Index n = prediction_.cols(), count = static_cast<Index>(levels.size());
+    std::vector<double> places;
+    for (const double level : levels) places.push_back(level > 0.0 ? std::log(level) : interval_.low());
+    const Index terms = std::max({n, trajectory_.cols(), slope_.cols(), roughness_.cols()});
+    Basis at{count, interval_.polynomials(places, terms), MatrixXd(n, 3 * count), ArrayXd::Ones(count)};
+    at.said.leftCols(2 * count) = at.series.topRows(n);
+    at.said.rightCols(count) = product(trajectory_, at.series.topLeftCorner(trajectory_.cols(), count));
+    const double lowest = std::exp(interval_.low());
+    for (Index l = 0; l < count; ++l) {
+        const double level = levels[static_cast<std::size_t>(l)];
+        if (places[static_cast<std::size_t>(l)] > interval_.high()) at.moves[l] = 0.0;
+        if (level >= lowest) continue;
+        const double share = level / lowest;
+        at.said.col(2 * count + l) = share * at.said.col(2 * count + l) + (1.0 - share) * at.said.col(l);
+    }
+    return at;
+}
+
+ChannelTable Recorded::channel_table(const Basis& at, const std::vector<double>& levels, double eta) const {
+    const Index count = at.levels, bands = slope_.rows();
+    const MatrixXd slopes = product(slope_, at.series.topRows(slope_.cols()));
+    const ArrayXXd none = ArrayXXd::Zero(bands, count);
+    ChannelTable out{slopes.leftCols(count), slopes.rightCols(count), none, none, none, none};
+    // Without an assumed error the modes are taken as exact.
+    if (!(eta > 0.0)) return out;
+    for (Index l = 0; l < count; ++l) {
+        const double level = levels[static_cast<std::size_t>(l)];
+        const ArrayXd posterior = variance_ / (variance_ + level * level);
+        out.spread.col(l) = eta * level * root_ * posterior.sqrt();
+        out.spread_d.col(l) = out.spread.col(l) * posterior;
+    }
+    if (roughness_.cols() == 0) return out;
+    const ArrayXXd rough = product(roughness_, at.series.topRows(roughness_.cols())).array().colwise() * root_;
+    out.rough = rough.leftCols(count);
+    out.rough_d = rough.rightCols(count);
+    return out;
+}
+
+// a = s - k y*, and its derivative by log r; y* moves by y* - s.
+ModeTable Recorded::mode_table(const Basis& at, const ArrayXXd& slope, const ArrayXXd& slope_d) const {
+    const Index count = at.levels;
+    const ArrayXXd said = product(prediction_, at.said).array();
+    ModeTable out{said.leftCols(count), said.middleCols(count, count), said.rightCols(count)};
+    for (Index l = 0; l < count; ++l)
+        for (Index i = 0; i < prediction_.rows(); ++i) {
+            const int c = channel_[static_cast<std::size_t>(i)];
+            const double y = out.solution(i, l);
+            out.shift_d(i, l) -= slope_d(c, l) * y + slope(c, l) * at.moves[l] * (y - out.shift(i, l));
+            out.shift(i, l) -= slope(c, l) * y;
+        }
     return out;
 }
 
 ChannelAnswers Recorded::channel_answers(double level, double eta) const {
-    const double x = std::log(level);
-    ChannelAnswers out;
-    out.slope = slope_.value(x);
-    out.slope_d = slope_.slope(x);
-    const ArrayXd posterior = variance_ / (variance_ + level * level);
-    out.spread = eta * level * (dimension_ * posterior).sqrt();
-    out.spread_d = out.spread * posterior;
-    // Without an assumed error the modes are taken as exact.
-    const bool rough = !roughness_.empty() && eta > 0.0;
-    const ArrayXd root = rough ? ArrayXd(dimension_.sqrt()) : ArrayXd::Zero(variance_.size());
-    out.rough = rough ? ArrayXd(root * roughness_.front().value(x)) : root;
-    out.rough_d = rough ? ArrayXd(root * roughness_.front().slope(x)) : root;
-    return out;
+    const ChannelTable all = channel_table(basis({level}), {level}, eta);
+    return {all.slope, all.slope_d, all.spread, all.spread_d, all.rough, all.rough_d};
 }
 
 Shifts Recorded::shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const {
-    const double x = std::log(level);
-    const ArrayXd y = solution(level), s = prediction_.value(x), k = at_modes(slope);
-    const ArrayXd y_d = x <= prediction_.high() ? ArrayXd(y - s) : ArrayXd::Zero(y.size());
-    return {s - k * y, prediction_.slope(x) - at_modes(slope_d) * y - k * y_d};
+    const ModeTable all = mode_table(basis({level}), slope, slope_d);
+    return {all.shift, all.shift_d};
 }
+
+ArrayXd Recorded::solution(double level) const { return product(prediction_, basis({level}).said.rightCols(1)); }
 
 // A mode with the coefficients c has s = c . T(x), and y* = c . Y(x) with the trajectories Y of the basis.
 class AlongRecorded : public Along {
   public:
-    AlongRecorded(const Recorded& of, const std::vector<double>& levels) : of_(of) {
-        const auto n = of.coefficients_.rows(), count = static_cast<std::ptrdiff_t>(levels.size());
-        s_ = s_d_ = y_ = y_d_ = ArrayXXd::Zero(n, count);
-        k_ = k_d_ = ArrayXXd::Zero(of.channels(), count);
-        for (std::ptrdiff_t l = 0; l < count; ++l) {
-            const double level = levels[static_cast<std::size_t>(l)];
-            y_.col(l) = Recorded::solution_of(of.basis_, of.basis_trajectory_, level);
-            if (level == 0.0) continue;
-            const double x = std::log(level);
-            s_.col(l) = of.basis_.value(x);
-            s_d_.col(l) = of.basis_.slope(x);
-            if (x <= of.basis_.high()) y_d_.col(l) = y_.col(l) - s_.col(l);
-            k_.col(l) = of.slope_.value(x);
-            k_d_.col(l) = of.slope_.slope(x);
+    AlongRecorded(const Recorded& of, const std::vector<double>& levels, double eta)
+        : of_(of), at_(of.basis(levels)) {
+        channels_ = of.channel_table(at_, levels, eta);
+    }
+    ModeTable modes() const override { return of_.mode_table(at_, channels_.slope, channels_.slope_d); }
+    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+        const Index count = at_.levels;
+        // In each band, the errors of its modes are combinations of those of the basis.
+        const MatrixXd by_y = by_solution - by_shift * channels_.slope;
+        const MatrixXd basis = product(at_.said.leftCols(count), by_shift.matrix().transpose()) +
+                               product(at_.said.rightCols(count), by_y.transpose());
+        double sum = 0.0;
+        MatrixXd slopes(basis.cols(), basis.rows());
+        for (Index c = 0; c < basis.cols(); ++c) {
+            const MatrixXd error = product(of_.errors_[static_cast<std::size_t>(c)], basis.col(c));
+            sum += error.squaredNorm();
+            if (sums != nullptr)
+                slopes.row(c) = 2.0 * product(of_.errors_transposed_[static_cast<std::size_t>(c)], error).transpose();
         }
-    }
-    ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const override {
-        const Eigen::MatrixXd v = s_.matrix() * by_shift.matrix().transpose() +
-                                  y_.matrix() * (by_solution - by_shift * k_).matrix().transpose();
-        ArrayXd out(of_.coefficients_.cols());
-        for (std::ptrdiff_t i = 0; i < out.size(); ++i)
-            out[i] = of_.coefficients_.col(i).dot(v.col(of_.channel_[static_cast<std::size_t>(i)]));
-        return out;
-    }
-    ChannelSums summed(const ArrayXd& weight) const override {
-        Eigen::MatrixXd u = Eigen::MatrixXd::Zero(of_.coefficients_.rows(), of_.channels());
-        for (std::ptrdiff_t i = 0; i < weight.size(); ++i)
-            u.col(of_.channel_[static_cast<std::size_t>(i)]) += weight[i] * of_.coefficients_.col(i);
-        const auto of = [&](const ArrayXXd& basis) -> ArrayXXd { return (u.transpose() * basis.matrix()).array(); };
-        const ArrayXXd y = of(y_);
-        return {of(s_) - k_ * y, of(s_d_) - k_d_ * y - k_ * of(y_d_), y};
+        if (sums == nullptr) return sum;
+        const ArrayXXd said = product(slopes, at_.said).array();
+        sums->solution = said.rightCols(count);
+        sums->shift = said.leftCols(count) - channels_.slope * sums->solution;
+        const ArrayXXd moved = (sums->solution - said.leftCols(count)).rowwise() * at_.moves.transpose();
+        sums->shift_d =
+            said.middleCols(count, count) - channels_.slope_d * sums->solution - channels_.slope * moved;
+        return sum;
     }
 
   private:
     const Recorded& of_;
-    ArrayXXd s_, s_d_, y_, y_d_;  // of the basis, derivatives by log r [n x levels]
-    ArrayXXd k_, k_d_;  // [bands x levels]
+    Recorded::Basis at_;
 };
 
-std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels) const {
-    return std::make_unique<AlongRecorded>(*this, levels);
+std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels, double eta) const {
+    return std::make_unique<AlongRecorded>(*this, levels, eta);
 }
-
-ArrayXd Recorded::solution_of(const Series& prediction, const Series& trajectory, double level) {
-    const double low = prediction.low(), lowest = std::exp(low);
-    if (level >= lowest) return trajectory.value(std::log(level));
-    const double share = level / lowest;
-    return share * trajectory.value(low) + (1.0 - share) * prediction.value(low);
-}
-
-ArrayXd Recorded::solution(double level) const { return solution_of(prediction_, trajectory_, level); }
 
 // exp of minus the integral of 1 - k over log r; below the lowest level k is taken as 1.
 ArrayXd Recorded::flow(double level, double last) const {
     const auto exponent = [&](double r) {
-        const double x = std::max(r > 0.0 ? std::log(r) : slope_.low(), slope_.low());
-        return ArrayXd(x - slope_.integral(x));
+        const double x = std::max(r > 0.0 ? std::log(r) : interval_.low(), interval_.low());
+        return ArrayXd(x - (slope_integral_ * interval_.polynomials({x}, slope_integral_.cols()).col(0)).array());
     };
     return (exponent(last) - exponent(level)).exp();
 }

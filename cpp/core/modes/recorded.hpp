@@ -5,22 +5,20 @@
 
 namespace specsched::modes {
 
-// Series sum_n coefficient(i, n) T_n(x) of many functions i on one interval of log r; constant beyond its ends.
-class Series {
+using Eigen::MatrixXd;
+
+// An interval of log r, as [-1, 1]; what lives on it is constant beyond its ends.
+class Interval {
   public:
-    Series(double low, double high, ArrayXXd coefficients);
-    ArrayXd value(double x) const;
-    ArrayXd slope(double x) const;        // by x; 0 beyond the ends
-    ArrayXd integral(double x) const;     // from `low` to x (within the ends)
-    const ArrayXXd& coefficients() const { return coefficients_; }
+    Interval(double low, double high) : low_(low), high_(high) {}
     double low() const { return low_; }
     double high() const { return high_; }
+    double half() const { return 0.5 * (high_ - low_); }
+    // T_0, T_1, ... at some places, then their derivatives by log r [terms x 2 places].
+    MatrixXd polynomials(const std::vector<double>& places, std::ptrdiff_t terms) const;
 
   private:
-    double unit(double x) const;  // [low, high] to [-1, 1]
-
     double low_, high_;
-    ArrayXXd coefficients_, derivative_, integral_;
 };
 
 // In a mode the network predicts s(r) along its own trajectory y(r), which starts from 0 at the highest level; away from
@@ -43,18 +41,28 @@ class Recorded : public Group {
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
     // All modes are combinations of the same few series: sums over levels, and over modes, of their coefficients.
-    std::unique_ptr<Along> along(const std::vector<double>& levels) const override;
+    std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const override;
 
   private:
     friend class AlongRecorded;
-    static ArrayXd solution_of(const Series& prediction, const Series& trajectory, double level);
-    ArrayXd at_modes(const ArrayXd& by_band) const;
+    // What a network that predicts T_0, T_1, ... says along its trajectories at some levels.
+    struct Basis {
+        std::ptrdiff_t levels;
+        MatrixXd series;  // T_0, T_1, ... of as many terms as any series has, then their derivatives [terms x 2 levels]
+        MatrixXd said;  // s, its derivative by log r, and y* of each [n x 3 levels]
+        ArrayXd moves;  // whether y* still moves there: 0 above the highest level
+    };
+    Basis basis(const std::vector<double>& levels) const;
+    ChannelTable channel_table(const Basis& at, const std::vector<double>& levels, double eta) const;
+    ModeTable mode_table(const Basis& at, const ArrayXXd& slope, const ArrayXXd& slope_d) const;
 
-    Series prediction_, trajectory_, slope_;
-    Series basis_, basis_trajectory_;  // T_0, T_1, ... as predictions, and the trajectories of these
-    Eigen::MatrixXd coefficients_;  // of the modes' predictions [n x modes]
-    std::vector<Series> roughness_;  // one, or none
-    ArrayXd variance_, dimension_;
+    Interval interval_;
+    MatrixXd prediction_;  // [modes x n]
+    MatrixXd trajectory_;  // of the networks that predict T_0, T_1, ... [n x terms]
+    MatrixXd slope_, slope_integral_, roughness_;  // [bands x terms]
+    // Of each band: combinations of the predictions with the same sums of squares, by rows and by columns.
+    std::vector<MatrixXd> errors_, errors_transposed_;
+    ArrayXd variance_, root_;  // of the data, and the root of the number of directions [bands]
 };
 
 }  // namespace specsched::modes

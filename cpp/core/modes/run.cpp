@@ -4,27 +4,6 @@
 
 namespace specsched::modes {
 
-std::vector<std::pair<int, double>> derivative_columns(const Slope& slope, const Columns& columns, bool table,
-                                                       const std::vector<double>& sigmas) {
-    std::vector<std::pair<int, double>> out;
-    if (slope.constant) return out;
-    const int newest = slope.step + 1;
-    for (int j = 0; j < slots; ++j) {
-        const double value = slope.first[j];
-        if (value == 0.0) continue;
-        if (table && j >= table_slot) {
-            if (j == window)
-                out.emplace_back(columns.model_time(slope.step), value);
-            else if (j - table_slot < columns.back)
-                out.emplace_back(columns.coefficient(slope.step, j - table_slot), value);
-        } else if (j < window && j <= newest) {
-            out.emplace_back(columns.level(newest - j),
-                             columns.by_log ? value * sigmas[static_cast<std::size_t>(newest - j)] : value);
-        }
-    }
-    return out;
-}
-
 Run::Run(const Source& source, const Program& program, const std::vector<double>& sigmas, bool derivatives)
     : source_(source), program_(program), sigmas_(sigmas), prediction_of_(program.operations.size(), -1) {
     for (std::size_t o = 0; o < program.operations.size(); ++o) {
@@ -35,6 +14,12 @@ Run::Run(const Source& source, const Program& program, const std::vector<double>
     forward();
     backward();
     if (derivatives) sensitivities();
+}
+
+Run::Row Run::row(const Slope& slope, const Columns& columns, bool table) const {
+    Row out;
+    for_columns(slope, columns, table, sigmas_, [&](int column, double value) { out.emplace_back(column, value); });
+    return out;
 }
 
 // D = k y + a at the level, or (y - D) / r.

@@ -26,9 +26,26 @@ struct Columns {
     int count(bool table) const { return table ? steps + 1 + steps * (back + 1) : steps + 1; }
 };
 
-// Derivative of a program's number by the columns that it depends on.
-std::vector<std::pair<int, double>> derivative_columns(const Slope& slope, const Columns& columns, bool table,
-                                                       const std::vector<double>& sigmas);
+// Calls visit(column, value) for each derivative of a program's number.
+template <class Visit>
+void for_columns(const Slope& slope, const Columns& columns, bool table, const std::vector<double>& sigmas,
+                 const Visit& visit) {
+    if (slope.constant) return;
+    const int newest = slope.step + 1;
+    for (int j = 0; j < slots; ++j) {
+        const double value = slope.first[static_cast<std::size_t>(j)];
+        if (value == 0.0) continue;
+        if (table && j >= table_slot) {
+            if (j == window)
+                visit(columns.model_time(slope.step), value);
+            else if (j - table_slot < columns.back)
+                visit(columns.coefficient(slope.step, j - table_slot), value);
+        } else if (j < window && j <= newest) {
+            visit(columns.level(newest - j),
+                  columns.by_log ? value * sigmas[static_cast<std::size_t>(newest - j)] : value);
+        }
+    }
+}
 
 class Run {
   public:
@@ -67,9 +84,7 @@ class Run {
     void forward();
     void backward();
     void sensitivities();
-    Row row(const Slope& slope, const Columns& columns, bool table) const {
-        return derivative_columns(slope, columns, table, sigmas_);
-    }
+    Row row(const Slope& slope, const Columns& columns, bool table) const;
     MatrixXd bias_rows(const Columns& columns, bool table) const;
     MatrixXd noise_rows(std::size_t prediction, const Columns& columns, bool table) const;
 

@@ -7,98 +7,142 @@ namespace specsched::modes {
 
 namespace {
 
+ChannelTable channel_table(std::ptrdiff_t channels, std::ptrdiff_t levels) {
+    const ArrayXXd none = ArrayXXd::Zero(channels, levels);
+    return {none, none, none, none, none, none};
+}
+
+void put(const ChannelAnswers& said, std::ptrdiff_t level, ChannelTable& to) {
+    to.slope.col(level) = said.slope;
+    to.slope_d.col(level) = said.slope_d;
+    to.spread.col(level) = said.spread;
+    to.spread_d.col(level) = said.spread_d;
+    to.rough.col(level) = said.rough;
+    to.rough_d.col(level) = said.rough_d;
+}
+
 class ByMode : public Along {
   public:
-    ByMode(const Group& group, const std::vector<double>& levels) : group_(group) {
+    ByMode(const Group& group, const std::vector<double>& levels, double eta) : group_(group) {
         const auto modes = group.weight().size(), count = static_cast<std::ptrdiff_t>(levels.size());
-        shift_ = shift_d_ = solution_ = ArrayXXd::Zero(modes, count);
+        channels_ = channel_table(group.channels(), count);
+        table_.shift = table_.shift_d = table_.solution = ArrayXXd::Zero(modes, count);
         for (std::ptrdiff_t l = 0; l < count; ++l) {
             const double level = levels[static_cast<std::size_t>(l)];
-            solution_.col(l) = group.solution(level);
+            table_.solution.col(l) = group.solution(level);
             if (level == 0.0) continue;
-            const ChannelAnswers said = group.channel_answers(level, 0.0);
+            const ChannelAnswers said = group.channel_answers(level, eta);
+            put(said, l, channels_);
             const Shifts a = group.shifts(level, said.slope, said.slope_d);
-            shift_.col(l) = a.shift;
-            shift_d_.col(l) = a.shift_d;
+            table_.shift.col(l) = a.shift;
+            table_.shift_d.col(l) = a.shift_d;
         }
     }
-    ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const override {
-        ArrayXd out(shift_.rows());
-        for (std::ptrdiff_t i = 0; i < out.size(); ++i) {
-            const int c = group_.channel()[static_cast<std::size_t>(i)];
-            out[i] = (by_shift.row(c) * shift_.row(i) + by_solution.row(c) * solution_.row(i)).sum();
+    ModeTable modes() const override { return table_; }
+    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+        ArrayXd error = ArrayXd::Zero(table_.shift.rows());
+        for (std::ptrdiff_t l = 0; l < by_shift.cols(); ++l)
+            for (std::ptrdiff_t i = 0; i < error.size(); ++i) {
+                const int c = group_.channel()[static_cast<std::size_t>(i)];
+                error[i] += by_shift(c, l) * table_.shift(i, l) + by_solution(c, l) * table_.solution(i, l);
+            }
+        if (sums != nullptr) {
+            const ArrayXd slope = 2.0 * group_.weight() * error;
+            sums->shift = summed(slope, table_.shift);
+            sums->shift_d = summed(slope, table_.shift_d);
+            sums->solution = summed(slope, table_.solution);
         }
-        return out;
-    }
-    ChannelSums summed(const ArrayXd& weight) const override {
-        const ArrayXXd none = ArrayXXd::Zero(group_.channels(), shift_.cols());
-        ChannelSums out{none, none, none};
-        for (std::ptrdiff_t i = 0; i < weight.size(); ++i) {
-            const int c = group_.channel()[static_cast<std::size_t>(i)];
-            out.shift.row(c) += weight[i] * shift_.row(i);
-            out.shift_d.row(c) += weight[i] * shift_d_.row(i);
-            out.solution.row(c) += weight[i] * solution_.row(i);
-        }
-        return out;
+        return (group_.weight() * error.square()).sum();
     }
 
   private:
+    ArrayXXd summed(const ArrayXd& weight, const ArrayXXd& said) const {
+        ArrayXXd out = ArrayXXd::Zero(group_.channels(), said.cols());
+        for (std::ptrdiff_t l = 0; l < said.cols(); ++l)
+            for (std::ptrdiff_t i = 0; i < weight.size(); ++i)
+                out(group_.channel()[static_cast<std::size_t>(i)], l) += weight[i] * said(i, l);
+        return out;
+    }
+
     const Group& group_;
-    ArrayXXd shift_, shift_d_, solution_;  // [modes x levels]
+    ModeTable table_;
 };
 
-// Groups one after the other.
+// Groups one after the other, with shares of their squares.
 class Several : public Along {
   public:
-    Several(const std::vector<GroupPointer>& groups, const std::vector<double>& levels) : groups_(groups) {
-        for (const GroupPointer& group : groups) parts_.push_back(group->along(levels));
-    }
-    ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const override {
-        std::ptrdiff_t channel = 0, mode = 0, modes = 0;
-        for (const GroupPointer& group : groups_) modes += group->weight().size();
-        ArrayXd all(modes);
-        for (std::size_t g = 0; g < parts_.size(); ++g) {
-            const std::ptrdiff_t channels = groups_[g]->channels(), count = groups_[g]->weight().size();
-            all.segment(mode, count) =
-                parts_[g]->combined(by_shift.middleRows(channel, channels), by_solution.middleRows(channel, channels));
-            channel += channels;
-            mode += count;
+    Several(const std::vector<GroupPointer>& groups, const std::vector<double>& shares,
+            const std::vector<double>& levels, double eta)
+        : groups_(groups), shares_(shares) {
+        for (const GroupPointer& group : groups) {
+            parts_.push_back(group->along(levels, eta));
+            all_channels_ += group->channels();
+            all_modes_ += group->weight().size();
         }
-        return all;
-    }
-    ChannelSums summed(const ArrayXd& weight) const override {
-        std::ptrdiff_t channel = 0, mode = 0, all = 0;
-        for (const GroupPointer& group : groups_) all += group->channels();
-        ChannelSums out;
+        channels_ = channel_table(all_channels_, static_cast<std::ptrdiff_t>(levels.size()));
+        std::ptrdiff_t at = 0;
         for (std::size_t g = 0; g < parts_.size(); ++g) {
-            const std::ptrdiff_t channels = groups_[g]->channels(), count = groups_[g]->weight().size();
-            const ChannelSums one = parts_[g]->summed(weight.segment(mode, count));
-            const auto put = [&](const ArrayXXd& part, ArrayXXd& to) {
-                if (g == 0) to.resize(all, part.cols());
-                to.middleRows(channel, channels) = part;
-            };
-            put(one.shift, out.shift);
-            put(one.shift_d, out.shift_d);
-            put(one.solution, out.solution);
-            channel += channels;
-            mode += count;
+            const ChannelTable& part = parts_[g]->channels();
+            const double root = std::sqrt(shares[g]);
+            const auto rows = [&](ArrayXXd& to) { return to.middleRows(at, part.slope.rows()); };
+            rows(channels_.slope) = part.slope;
+            rows(channels_.slope_d) = part.slope_d;
+            rows(channels_.spread) = root * part.spread;
+            rows(channels_.spread_d) = root * part.spread_d;
+            rows(channels_.rough) = root * part.rough;
+            rows(channels_.rough_d) = root * part.rough_d;
+            at += part.slope.rows();
+        }
+    }
+    ModeTable modes() const override {
+        const ArrayXXd none = ArrayXXd::Zero(all_modes_, channels_.slope.cols());
+        ModeTable out{none, none, none};
+        std::ptrdiff_t at = 0;
+        for (const auto& part : parts_) {
+            const ModeTable one = part->modes();
+            out.shift.middleRows(at, one.shift.rows()) = one.shift;
+            out.shift_d.middleRows(at, one.shift.rows()) = one.shift_d;
+            out.solution.middleRows(at, one.shift.rows()) = one.solution;
+            at += one.shift.rows();
         }
         return out;
+    }
+    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+        if (sums != nullptr)
+            sums->shift = sums->shift_d = sums->solution = ArrayXXd::Zero(all_channels_, by_shift.cols());
+        double sum = 0.0;
+        std::ptrdiff_t at = 0;
+        for (std::size_t g = 0; g < parts_.size(); ++g) {
+            const std::ptrdiff_t channels = groups_[g]->channels();
+            ChannelSums one;
+            sum += shares_[g] * parts_[g]->squares(by_shift.middleRows(at, channels), by_solution.middleRows(at, channels),
+                                                   sums != nullptr ? &one : nullptr);
+            if (sums != nullptr) {
+                sums->shift.middleRows(at, channels) = shares_[g] * one.shift;
+                sums->shift_d.middleRows(at, channels) = shares_[g] * one.shift_d;
+                sums->solution.middleRows(at, channels) = shares_[g] * one.solution;
+            }
+            at += channels;
+        }
+        return sum;
     }
 
   private:
     const std::vector<GroupPointer>& groups_;
+    const std::vector<double>& shares_;
     std::vector<std::unique_ptr<Along>> parts_;
+    std::ptrdiff_t all_channels_ = 0, all_modes_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Along> Group::along(const std::vector<double>& levels) const {
-    return std::make_unique<ByMode>(*this, levels);
+std::unique_ptr<Along> Group::along(const std::vector<double>& levels, double eta) const {
+    return std::make_unique<ByMode>(*this, levels, eta);
 }
 
-std::unique_ptr<Along> Source::along(const std::vector<double>& levels) const {
-    return std::make_unique<Several>(groups_, levels);
+std::unique_ptr<Along> Source::along(const std::vector<double>& levels, double eta) const {
+    if (groups_.size() == 1 && shares_.front() == 1.0) return groups_.front()->along(levels, eta);
+    return std::make_unique<Several>(groups_, shares_, levels, eta);
 }
 
 Source::Source(std::vector<GroupPointer> groups, std::vector<double> shares)

@@ -25,20 +25,32 @@ struct Shifts {
 };
 struct Answers : ChannelAnswers, Shifts {};
 
+// The same at several levels, one column for each; without meaning where the level is 0.
+struct ChannelTable {
+    ArrayXXd slope, slope_d, spread, spread_d, rough, rough_d;  // [channels x levels]
+};
+struct ModeTable {
+    ArrayXXd shift, shift_d, solution;  // [modes x levels]
+};
+
 // Sums over the modes of each channel [channels x levels].
 struct ChannelSums {
     ArrayXXd shift, shift_d, solution;
 };
 
-// What modes say along some levels, in the two sums that a gradient takes of it. Where the level is 0, there is a solution
-// only.
+// What is said along some levels: by channels, by modes, and in the sums over modes that losses and their gradients take
+// of it. Where the level is 0, there is a solution only.
 class Along {
   public:
     virtual ~Along() = default;
-    // Sum over the levels of by_shift a + by_solution y* [modes]; the factors are [channels x levels].
-    virtual ArrayXd combined(const ArrayXXd& by_shift, const ArrayXXd& by_solution) const = 0;
-    // Sums of a, its derivative by log r, and y*, by weights of the modes.
-    virtual ChannelSums summed(const ArrayXd& weight) const = 0;
+    const ChannelTable& channels() const { return channels_; }
+    virtual ModeTable modes() const = 0;
+    // The sum over the modes of weight e^2, e the sum over the levels of by_shift a + by_solution y*; the factors are
+    // [channels x levels]. With `sums`, also those of its slopes by e times a, its derivative by log r, and y*.
+    virtual double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const = 0;
+
+  protected:
+    ChannelTable channels_;
 };
 
 // One kind of modes. Levels are positive unless said otherwise.
@@ -54,8 +66,8 @@ class Group {
     virtual ArrayXd solution(double level) const = 0;
     // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
     virtual ArrayXd flow(double level, double last) const = 0;
-    // Mode by mode, unless a kind knows better.
-    virtual std::unique_ptr<Along> along(const std::vector<double>& levels) const;
+    // Mode by mode, unless a kind knows better. What it returns refers to the group.
+    virtual std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const;
 
     const ArrayXd& weight() const { return weight_; }  // of squared errors, [modes]
     const std::vector<int>& channel() const { return channel_; }  // of each mode
@@ -83,7 +95,7 @@ class Source {
     Answers answer(double level, double eta) const;
     ArrayXd solution(double level) const;
     ArrayXd flow(double level, double last) const;
-    std::unique_ptr<Along> along(const std::vector<double>& levels) const;
+    std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const;
     // Channel values at each mode.
     ArrayXd spread_out(const ArrayXd& by_channel) const;
 
