@@ -228,6 +228,17 @@ def test_gradient_by_differences(kind: str, last: float) -> None:
         assert gradient[k] == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-6, abs=1e-7 * value)
 
 
+def test_same_bits_from_every_instruction_set() -> None:
+    found, used = [], _core.kernels_in_use()
+    for name in _core.available_kernels():
+        assert _core.select_kernels(name)
+        value, gradient = ss.value_and_grad(RECORDED, SIGMAS, sampler="heun", denoiser_error=0.1)
+        found.append((value, gradient.tobytes(), biases(RECORDED, Heun()).tobytes()))
+    assert _core.select_kernels(used)
+    assert found[0][0] > 0.0
+    assert all(other == found[0] for other in found)
+
+
 def test_noise_is_what_errors_of_predictions_add() -> None:
     """The variance of y_0 from errors of predictions, by running the loop with one error at a time.
 

@@ -297,10 +297,45 @@ void test_zero_eigenvalues() {
         }
 }
 
+// Products of matrices within larger ones: sums in the order of k, the same from every instruction set.
+void test_products() {
+    std::mt19937_64 bits(7);
+    std::normal_distribution<double> normal;
+    std::vector<double> a(40 * 30), b(40 * 30);
+    for (std::vector<double>* const numbers : {&a, &b})
+        for (double& x : *numbers) x = normal(bits);
+    const std::vector<std::string> names = available_kernels();
+    for (const std::ptrdiff_t rows : {1, 7, 8, 12, 29, 40})
+        for (const std::ptrdiff_t inner : {0, 1, 29})
+            for (const std::ptrdiff_t columns : {0, 1, 3, 4, 21})
+                for (const bool turned : {false, true}) {
+                    std::vector<double> want(static_cast<std::size_t>(41 * 21), 0.5);
+                    const std::ptrdiff_t b_row = turned ? 30 : 1, b_column = turned ? 1 : 40;
+                    for (std::ptrdiff_t j = 0; j < columns; ++j)
+                        for (std::ptrdiff_t i = 0; i < rows; ++i) {
+                            double sum = 0.0;
+                            for (std::ptrdiff_t k = 0; k < inner; ++k)
+                                sum += a[static_cast<std::size_t>(i + 40 * k)] *
+                                       b[static_cast<std::size_t>(k * b_row + j * b_column)];
+                            want[static_cast<std::size_t>(i + 41 * j)] = sum;
+                        }
+                    for (const std::string& name : names) {
+                        CHECK(select_kernels(name), name);
+                        std::vector<double> got(want.size(), 0.5);
+                        kernels().product(
+                            {a.data(), 40, b.data(), b_row, b_column, got.data(), 41, rows, inner, columns});
+                        CHECK(got == want, name + ": a product of " + std::to_string(rows) + " x " +
+                                               std::to_string(inner) + " x " + std::to_string(columns));
+                    }
+                    select_kernels(names.front());
+                }
+}
+
 }  // namespace
 
 int main() {
     test_same_bits();
+    test_products();
     test_loss_alone_is_the_same();
     test_engine_agrees();
     test_transfer_agrees();

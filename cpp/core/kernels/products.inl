@@ -98,9 +98,12 @@ SPECSCHED_FLATTEN void product(const MatrixProduct& p) {
     std::ptrdiff_t j = 0;
     for (; j + gram_columns <= p.columns; j += gram_columns)
         for (std::ptrdiff_t i = 0; i < blocks; ++i) product_tile<1, gram_columns>(p, i, j);
-    // With one column, as many blocks side by side hide the time an addition takes.
-    for (; j < p.columns; ++j)
-        for (std::ptrdiff_t i = 0; i < blocks; i += gram_columns) product_tile<gram_columns, 1>(p, i, j);
+    // Of a single column, blocks side by side: they hide the time that an addition takes.
+    for (; j < p.columns; ++j) {
+        std::ptrdiff_t i = 0;
+        for (; i + 2 < blocks; i += 4) product_tile<4, 1>(p, i, j);
+        for (; i < blocks; i += 2) product_tile<2, 1>(p, i, j);
+    }
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 class TwoSweeps {
   public:
-    TwoSweeps(const Source& source, const Program& program, const std::vector<double>& sigmas)
+    TwoSweeps(const Source& source, const Program& program, const std::vector<double>& sigmas, bool gradient)
         : program_(program), sigmas_(sigmas), levels_{sigmas.front()}, noisy_(program.error > 0.0) {
         for (const SweepOperation& op : program.operations) {
             column_.push_back(-1);
@@ -22,8 +22,9 @@ class TwoSweeps {
             column_.back() = static_cast<Index>(levels_.size()) - 1;
         }
         last_ = static_cast<Index>(levels_.size());
-        levels_.insert(levels_.end(), {sigmas.back(), near()});
-        along_ = source.along(levels_, std::sqrt(program.error));
+        levels_.push_back(sigmas.back());
+        if (gradient && sigmas.back() == 0.0) levels_.push_back(near());
+        along_ = source.along(levels_, static_cast<Index>(levels_.size()) - last_, std::sqrt(program.error));
         channels_ = along_->channels().slope.rows();
         backward();
     }
@@ -82,7 +83,7 @@ class TwoSweeps {
 
     // The error of each mode is linear in what the modes say at all levels, and so is the sum of squares around it.
     Sums errors(ChannelSums* slopes) const {
-        ArrayXXd by_shift = ArrayXXd::Zero(channels_, last_ + 2), by_solution = by_shift;
+        ArrayXXd by_shift = ArrayXXd::Zero(channels_, static_cast<Index>(levels_.size())), by_solution = by_shift;
         double noise = 0.0;
         for (Index o = 0; o + 1 < registers(); ++o) {
             if (operation(o).kind == 0) continue;
@@ -153,7 +154,7 @@ class TwoSweeps {
 
     const Program& program_;
     const std::vector<double>& sigmas_;
-    std::vector<double> levels_;  // the first, those of the predictions, the last, and near()
+    std::vector<double> levels_;  // the first, those of the predictions, the last, and near() it where that is 0
     bool noisy_;
     std::vector<Index> column_;  // of each operation: its level, or -1
     Index last_ = 0, channels_ = 0;
@@ -166,12 +167,12 @@ class TwoSweeps {
 }  // namespace
 
 Sums sums(const Source& source, const Program& program, const std::vector<double>& sigmas) {
-    return TwoSweeps(source, program, sigmas).sums();
+    return TwoSweeps(source, program, sigmas, false).sums();
 }
 
 SumsAndGradient sums_and_gradient(const Source& source, const Program& program, const std::vector<double>& sigmas,
                                   const Columns& columns, bool table) {
-    return TwoSweeps(source, program, sigmas).with_gradient(columns, table);
+    return TwoSweeps(source, program, sigmas, true).with_gradient(columns, table);
 }
 
 }  // namespace specsched::modes

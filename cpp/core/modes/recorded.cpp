@@ -78,18 +78,22 @@ std::vector<MatrixXd> weighted(const MatrixXd& prediction, const std::vector<int
 
 MatrixXd Interval::polynomials(const std::vector<double>& places, Index terms) const {
     const Index count = static_cast<Index>(places.size());
-    MatrixXd out(terms, 2 * count);
+    ArrayXXd u(1, count), moves(1, count);
     for (Index l = 0; l < count; ++l) {
         const double x = places[static_cast<std::size_t>(l)];
-        const double u = std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
-        const double slope = x < low_ || x > high_ ? 0.0 : 1.0 / half();
-        double* const t = out.col(l).data();
-        double* const d = out.col(count + l).data();
-        for (Index j = 0; j < terms; ++j) {
-            t[j] = j == 0 ? 1.0 : j == 1 ? u : 2.0 * u * t[j - 1] - t[j - 2];
-            d[j] = j == 0 ? 0.0 : j == 1 ? slope : 2.0 * (t[j - 1] * slope + u * d[j - 1]) - d[j - 2];
-        }
+        u(0, l) = std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
+        moves(0, l) = x < low_ || x > high_ ? 0.0 : 1.0 / half();
     }
+    MatrixXd out(terms, 2 * count);
+    auto t = out.leftCols(count).array();
+    auto d = out.rightCols(count).array();
+    for (Index j = 0; j < terms; ++j)
+        for (Index l = 0; l < count; ++l) {
+            t(j, l) = j == 0 ? 1.0 : j == 1 ? u(0, l) : 2.0 * u(0, l) * t(j - 1, l) - t(j - 2, l);
+            d(j, l) = j == 0   ? 0.0
+                      : j == 1 ? moves(0, l)
+                               : 2.0 * (t(j - 1, l) * moves(0, l) + u(0, l) * d(j - 1, l)) - d(j - 2, l);
+        }
     return out;
 }
 
@@ -115,7 +119,8 @@ Recorded::Basis Recorded::basis(const std::vector<double>& levels) const {
     for (const double level : levels) places.push_back(level > 0.0 ? std::log(level) : interval_.low());
     const Index terms = std::max({n, trajectory_.cols(), slope_.cols(), roughness_.cols()});
     Basis at{count, interval_.polynomials(places, terms), MatrixXd(n, 3 * count), ArrayXd::Ones(count)};
-    at.said.leftCols(2 * count) = at.series.topRows(n);
+    at.said.leftCols(count) = at.series.topRightCorner(n, count);
+    at.said.middleCols(count, count) = at.series.topLeftCorner(n, count);
     at.said.rightCols(count) = product(trajectory_, at.series.topLeftCorner(trajectory_.cols(), count));
     const double lowest = std::exp(interval_.low());
     for (Index l = 0; l < count; ++l) {
@@ -123,7 +128,7 @@ Recorded::Basis Recorded::basis(const std::vector<double>& levels) const {
         if (places[static_cast<std::size_t>(l)] > interval_.high()) at.moves[l] = 0.0;
         if (level >= lowest) continue;
         const double share = level / lowest;
-        at.said.col(2 * count + l) = share * at.said.col(2 * count + l) + (1.0 - share) * at.said.col(l);
+        at.said.col(2 * count + l) = share * at.said.col(2 * count + l) + (1.0 - share) * at.said.col(count + l);
     }
     return at;
 }
@@ -152,7 +157,7 @@ ChannelTable Recorded::channel_table(const Basis& at, const std::vector<double>&
 ModeTable Recorded::mode_table(const Basis& at, const ArrayXXd& slope, const ArrayXXd& slope_d) const {
     const Index count = at.levels;
     const ArrayXXd said = product(prediction_, at.said).array();
-    ModeTable out{said.leftCols(count), said.middleCols(count, count), said.rightCols(count)};
+    ModeTable out{said.middleCols(count, count), said.leftCols(count), said.rightCols(count)};
     for (Index l = 0; l < count; ++l)
         for (Index i = 0; i < prediction_.rows(); ++i) {
             const int c = channel_[static_cast<std::size_t>(i)];
@@ -178,17 +183,16 @@ ArrayXd Recorded::solution(double level) const { return product(prediction_, bas
 // A mode with the coefficients c has s = c . T(x), and y* = c . Y(x) with the trajectories Y of the basis.
 class AlongRecorded : public Along {
   public:
-    AlongRecorded(const Recorded& of, const std::vector<double>& levels, double eta)
-        : of_(of), at_(of.basis(levels)) {
+    AlongRecorded(const Recorded& of, const std::vector<double>& levels, double eta) : of_(of), at_(of.basis(levels)) {
         channels_ = of.channel_table(at_, levels, eta);
     }
     ModeTable modes() const override { return of_.mode_table(at_, channels_.slope, channels_.slope_d); }
     double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
         const Index count = at_.levels;
         // In each band, the errors of its modes are combinations of those of the basis.
-        const MatrixXd by_y = by_solution - by_shift * channels_.slope;
-        const MatrixXd basis = product(at_.said.leftCols(count), by_shift.matrix().transpose()) +
-                               product(at_.said.rightCols(count), by_y.transpose());
+        MatrixXd by(by_shift.rows(), 2 * count);
+        by << by_shift.matrix(), (by_solution - by_shift * channels_.slope).matrix();
+        const MatrixXd basis = product(at_.said.rightCols(2 * count), by.transpose());
         double sum = 0.0;
         MatrixXd slopes(basis.cols(), basis.rows());
         for (Index c = 0; c < basis.cols(); ++c) {
@@ -200,10 +204,9 @@ class AlongRecorded : public Along {
         if (sums == nullptr) return sum;
         const ArrayXXd said = product(slopes, at_.said).array();
         sums->solution = said.rightCols(count);
-        sums->shift = said.leftCols(count) - channels_.slope * sums->solution;
-        const ArrayXXd moved = (sums->solution - said.leftCols(count)).rowwise() * at_.moves.transpose();
-        sums->shift_d =
-            said.middleCols(count, count) - channels_.slope_d * sums->solution - channels_.slope * moved;
+        sums->shift = said.middleCols(count, count) - channels_.slope * sums->solution;
+        const ArrayXXd moved = (sums->solution - said.middleCols(count, count)).rowwise() * at_.moves.transpose();
+        sums->shift_d = said.leftCols(count) - channels_.slope_d * sums->solution - channels_.slope * moved;
         return sum;
     }
 
@@ -212,7 +215,7 @@ class AlongRecorded : public Along {
     Recorded::Basis at_;
 };
 
-std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels, double eta) const {
+std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels, std::ptrdiff_t, double eta) const {
     return std::make_unique<AlongRecorded>(*this, levels, eta);
 }
 

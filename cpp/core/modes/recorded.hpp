@@ -41,7 +41,7 @@ class Recorded : public Group {
     ArrayXd solution(double level) const override;
     ArrayXd flow(double level, double last) const override;
     // All modes are combinations of the same few series: sums over levels, and over modes, of their coefficients.
-    std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const override;
+    std::unique_ptr<Along> along(const std::vector<double>& levels, std::ptrdiff_t ends, double eta) const override;
 
   private:
     friend class AlongRecorded;
@@ -49,7 +49,7 @@ class Recorded : public Group {
     struct Basis {
         std::ptrdiff_t levels;
         MatrixXd series;  // T_0, T_1, ... of as many terms as any series has, then their derivatives [terms x 2 levels]
-        MatrixXd said;  // s, its derivative by log r, and y* of each [n x 3 levels]
+        MatrixXd said;  // derivatives of s by log r, then s, then y* [n x 3 levels]
         ArrayXd moves;  // whether y* still moves there: 0 above the highest level
     };
     Basis basis(const std::vector<double>& levels) const;

@@ -23,13 +23,13 @@ void put(const ChannelAnswers& said, std::ptrdiff_t level, ChannelTable& to) {
 
 class ByMode : public Along {
   public:
-    ByMode(const Group& group, const std::vector<double>& levels, double eta) : group_(group) {
+    ByMode(const Group& group, const std::vector<double>& levels, std::ptrdiff_t ends, double eta) : group_(group) {
         const auto modes = group.weight().size(), count = static_cast<std::ptrdiff_t>(levels.size());
         channels_ = channel_table(group.channels(), count);
         table_.shift = table_.shift_d = table_.solution = ArrayXXd::Zero(modes, count);
         for (std::ptrdiff_t l = 0; l < count; ++l) {
             const double level = levels[static_cast<std::size_t>(l)];
-            table_.solution.col(l) = group.solution(level);
+            if (l == 0 || l >= count - ends) table_.solution.col(l) = group.solution(level);
             if (level == 0.0) continue;
             const ChannelAnswers said = group.channel_answers(level, eta);
             put(said, l, channels_);
@@ -72,10 +72,10 @@ class ByMode : public Along {
 class Several : public Along {
   public:
     Several(const std::vector<GroupPointer>& groups, const std::vector<double>& shares,
-            const std::vector<double>& levels, double eta)
+            const std::vector<double>& levels, std::ptrdiff_t ends, double eta)
         : groups_(groups), shares_(shares) {
         for (const GroupPointer& group : groups) {
-            parts_.push_back(group->along(levels, eta));
+            parts_.push_back(group->along(levels, ends, eta));
             all_channels_ += group->channels();
             all_modes_ += group->weight().size();
         }
@@ -115,8 +115,9 @@ class Several : public Along {
         for (std::size_t g = 0; g < parts_.size(); ++g) {
             const std::ptrdiff_t channels = groups_[g]->channels();
             ChannelSums one;
-            sum += shares_[g] * parts_[g]->squares(by_shift.middleRows(at, channels), by_solution.middleRows(at, channels),
-                                                   sums != nullptr ? &one : nullptr);
+            sum +=
+                shares_[g] * parts_[g]->squares(by_shift.middleRows(at, channels), by_solution.middleRows(at, channels),
+                                                sums != nullptr ? &one : nullptr);
             if (sums != nullptr) {
                 sums->shift.middleRows(at, channels) = shares_[g] * one.shift;
                 sums->shift_d.middleRows(at, channels) = shares_[g] * one.shift_d;
@@ -136,13 +137,13 @@ class Several : public Along {
 
 }  // namespace
 
-std::unique_ptr<Along> Group::along(const std::vector<double>& levels, double eta) const {
-    return std::make_unique<ByMode>(*this, levels, eta);
+std::unique_ptr<Along> Group::along(const std::vector<double>& levels, std::ptrdiff_t ends, double eta) const {
+    return std::make_unique<ByMode>(*this, levels, ends, eta);
 }
 
-std::unique_ptr<Along> Source::along(const std::vector<double>& levels, double eta) const {
-    if (groups_.size() == 1 && shares_.front() == 1.0) return groups_.front()->along(levels, eta);
-    return std::make_unique<Several>(groups_, shares_, levels, eta);
+std::unique_ptr<Along> Source::along(const std::vector<double>& levels, std::ptrdiff_t ends, double eta) const {
+    if (groups_.size() == 1 && shares_.front() == 1.0) return groups_.front()->along(levels, ends, eta);
+    return std::make_unique<Several>(groups_, shares_, levels, ends, eta);
 }
 
 Source::Source(std::vector<GroupPointer> groups, std::vector<double> shares)

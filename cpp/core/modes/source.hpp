@@ -39,7 +39,8 @@ struct ChannelSums {
 };
 
 // What is said along some levels: by channels, by modes, and in the sums over modes that losses and their gradients take
-// of it. Where the level is 0, there is a solution only.
+// of it. Where the level is 0, there is a solution only; elsewhere it is there at the ends: the first level, and the last
+// few (`ends`).
 class Along {
   public:
     virtual ~Along() = default;
@@ -67,7 +68,7 @@ class Group {
     // What the exact flow from a level to `last` (may be 0) multiplies a deviation by, [channels].
     virtual ArrayXd flow(double level, double last) const = 0;
     // Mode by mode, unless a kind knows better. What it returns refers to the group.
-    virtual std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const;
+    virtual std::unique_ptr<Along> along(const std::vector<double>& levels, std::ptrdiff_t ends, double eta) const;
 
     const ArrayXd& weight() const { return weight_; }  // of squared errors, [modes]
     const std::vector<int>& channel() const { return channel_; }  // of each mode
@@ -95,7 +96,7 @@ class Source {
     Answers answer(double level, double eta) const;
     ArrayXd solution(double level) const;
     ArrayXd flow(double level, double last) const;
-    std::unique_ptr<Along> along(const std::vector<double>& levels, double eta) const;
+    std::unique_ptr<Along> along(const std::vector<double>& levels, std::ptrdiff_t ends, double eta) const;
     // Channel values at each mode.
     ArrayXd spread_out(const ArrayXd& by_channel) const;
 

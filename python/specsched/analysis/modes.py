@@ -343,11 +343,13 @@ class Modes:
             raise ValueError(
                 f"the schedule has a level at {lowest:g}, below the lowest recorded one, {self.sigma_floor:g}"
             )
+        if type(denoiser_error) is float and denoiser_error == 0.0:
+            return levels, solver, 0.0
         return levels, solver, checks.real("denoiser_error", denoiser_error, minimum=0.0)
 
     def scale_at(self, sigma: float) -> float:
         """Data units for each unit of y = x / alpha at this level."""
-        return _core.signal_scale(codes.process_code(self.process), sigma)
+        return _core.signal_scale(codes.PROCESSES[self.process], sigma)
 
     def __repr__(self) -> str:
         kinds = ", ".join(dict.fromkeys(part["kind"] for part in self._parts))

@@ -69,9 +69,9 @@ class Sampler:
     @property
     def deterministic(self) -> bool:
         """Whether the sampler adds no noise of its own."""
-        if self.options.get("s_churn", 0.0) > 0.0:
-            return False
-        return not any(self.eta_steps or (self.options.get("eta", 0.0),))
+        eta = getattr(self, "eta", 0.0)
+        noisy = any(eta) if isinstance(eta, tuple) else bool(eta)
+        return not noisy and not getattr(self, "s_churn", 0.0) > 0.0
 
     @property
     def multistep(self) -> bool:

@@ -1,6 +1,7 @@
 // Sets of modes of each kind, for tests.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -44,6 +45,24 @@ inline modes::GroupPointer recorded() {
         modes::Recorded::Bands{slope, roughness, numbers({2.0, 0.1}), numbers({5.0, 11.0})});
 }
 
+// Many modes in few bands, in turn: more in each than their series have terms; the last band has none.
+inline modes::GroupPointer crowded() {
+    constexpr Eigen::Index count = 17, terms = 4;
+    ArrayXXd prediction(count, terms), slope(3, 2);
+    ArrayXd weight(count);
+    std::vector<int> band;
+    for (Eigen::Index i = 0; i < count; ++i) {
+        for (Eigen::Index j = 0; j < terms; ++j)
+            prediction(i, j) = std::sin(1.0 + 3.0 * static_cast<double>(i + 5 * j)) / static_cast<double>(1 + j * j);
+        weight[i] = 0.5 + 0.1 * static_cast<double>(i % 4);
+        band.push_back(static_cast<int>(i % 2));
+    }
+    slope << 0.5, -0.45, 0.6, -0.3, 0.2, 0.1;
+    return std::make_shared<modes::Recorded>(
+        lowest, top, prediction, band, weight,
+        modes::Recorded::Bands{slope, ArrayXXd(3, 0), numbers({2.0, 0.1, 0.5}), numbers({5.0, 11.0, 2.0})});
+}
+
 struct Case {
     std::string name;
     modes::Source source;
@@ -54,6 +73,7 @@ inline const std::vector<Case>& cases() {
         {"gaussian", {{gaussian()}, {1.0}}},
         {"guided", {{guided()}, {1.0}}},
         {"recorded", {{recorded()}, {1.0}}},
+        {"crowded", {{crowded()}, {1.0}}},
         {"together", {{recorded(), gaussian(), guided()}, {0.5, 0.2, 0.3}}},
     };
     return all;

@@ -7,6 +7,7 @@
 
 #include "check.hpp"
 #include "core/modes/design.hpp"
+#include "core/modes/gradient.hpp"
 #include "core/modes/run.hpp"
 #include "modes/mode_cases.hpp"
 
@@ -158,6 +159,25 @@ void test_jacobian(const Case& c, const Solver& solver, const Levels& sigmas, do
     CHECK_CLOSE(run.bias_sum() + run.noise_sum(), rows.squaredNorm(), 1e-13, 0.0, name + "sum");
 }
 
+// The sums and their gradient by two sweeps are those of the rows.
+void test_sums_and_gradient(const Case& c, const Solver& solver, const Levels& sigmas, double eta) {
+    const bool table = !solver.spec.coefficients.empty();
+    const modes::Columns columns{static_cast<int>(sigmas.size()) - 1, table ? 2 : 0, eta > 0.0};
+    const Program program =
+        record(solver.spec, view(sigmas), eta, Derivatives::first, table ? Parameters::table : Parameters::none);
+    const modes::Run run(c.source, program, sigmas, true);
+    const VectorXd want = 2.0 * run.normal(columns, table).gradient;
+    const std::string name = c.name + ", " + solver.name + ", ";
+    const modes::SumsAndGradient got = modes::sums_and_gradient(c.source, program, sigmas, columns, table);
+    const modes::Sums alone = modes::sums(c.source, program, sigmas);
+    CHECK(alone.bias == got.bias && alone.noise == got.noise, name + "sums alone");
+    CHECK_CLOSE(got.bias, run.bias_sum(), 1e-12, 0.0, name + "errors of modes");
+    CHECK_CLOSE(got.noise, run.noise_sum(), 1e-13, 0.0, name + "errors of predictions");
+    // The slope by a last level of 0 is a difference quotient (gradient.cpp).
+    const double off = (got.slopes - want).cwiseAbs().maxCoeff() / want.cwiseAbs().maxCoeff();
+    CHECK(off <= (columns.by_log ? 1e-11 : 1e-7), name + "gradient, off by " + std::to_string(off));
+}
+
 }  // namespace
 
 int main() {
@@ -166,6 +186,9 @@ int main() {
         test_against_loops(c, to_floor);
         for (const Solver& solver : solvers()) {
             test_jacobian(c, solver, to_zero, 0.1);
+            test_sums_and_gradient(c, solver, to_zero, 0.1);
+            test_sums_and_gradient(c, solver, to_zero, 0.0);
+            if (solver.name != "multistep") test_sums_and_gradient(c, solver, to_floor, 0.1);
             if (solver.name != "multistep") test_jacobian(c, solver, to_floor, 0.0);
         }
     }
