@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,40 +12,9 @@ import pytest
 
 import specsched as ss
 
-HIGH, LOW = 14.6, 0.03
-VARIANCES = 1.0 / (1.0 + np.arange(6.0)) ** 2
+sys.path.insert(0, str(Path(__file__).parents[2] / "studies"))
 
-
-def noise(rows: int, shape: tuple[int, ...] = (6,), seed: int = 0) -> Any:
-    return np.random.default_rng(seed).standard_normal((rows, *shape))
-
-
-def ladder(name: str, steps: int, high: float = HIGH, low: float = LOW) -> ss.Schedule:
-    levels = getattr(ss.baselines, name)(steps - 1, sigma_max=high, sigma_min=low)
-    return ss.Schedule([*levels.sigmas, 0.0])
-
-
-class Mixture:
-    """The exact denoiser of a mixture of Gaussians; guidance prefers four of its parts."""
-
-    def __init__(self, guidance: float = 1.0) -> None:
-        draw = np.random.default_rng(3)
-        self.centres = draw.standard_normal((12, 6)) * np.sqrt(VARIANCES / 2)
-        self.guidance = guidance
-
-    def part(self, y: Any, sigma: float, members: slice) -> Any:
-        centres, spread = self.centres[members], VARIANCES / 2
-        total = spread + sigma**2
-        weights = -np.sum((y[:, None] - centres) ** 2 / (2 * total), axis=2)
-        weights = np.exp(weights - weights.max(axis=1, keepdims=True))
-        mean = weights @ centres / weights.sum(axis=1, keepdims=True)
-        return mean + spread / total * (y - mean)
-
-    def __call__(self, y: Any, sigma: float) -> Any:
-        without = self.part(y, sigma, slice(None))
-        if self.guidance == 1.0:
-            return without
-        return without + self.guidance * (self.part(y, sigma, slice(0, 4)) - without)
+from mixtures import HIGH, LOW, Mixture, judge, ladder, noise, within
 
 
 class Images:
@@ -121,11 +91,56 @@ def test_predictions_do_not_swing_at_the_lowest_level() -> None:
     assert max(moves) < 0.003
 
 
-@pytest.mark.parametrize(("guidance", "samplers"), [(1.0, ("ddim", "dpmpp_2m")), (4.0, ("dpmpp_2m",))])
-def test_mixtures_are_predicted_with_measured_slopes(guidance: float, samplers: Any) -> None:
+@pytest.mark.parametrize(("guidance", "share"), [(1.0, 1.0), (4.0, 0.9), (8.0, 0.9)])
+def test_mixtures_are_predicted_with_measured_slopes(guidance: float, share: float) -> None:
+    """Errors below a fifth of the spread, within 30 % on the recorded starts (docs/modes.md: 127 of 134)."""
     denoiser = Mixture(guidance)
     recording = ss.record(denoiser, noise(64), sigma_max=HIGH, sigma_floor=LOW, batch_size=64)
-    assert misjudged(recording, denoiser, (6,), (8, 12), samplers) < 1.2
+    found = judge(denoiser, recording, noise(64), ("ddim", "dpmpp_2m", "deis", "heun"))
+    cells = sum(len(one.ratios) for one in found)
+    assert cells >= 19
+    assert within(found, 1.3) >= share * cells - 1
+    assert within(found, 1.5) == cells
+
+
+class Directed:
+    """Gaussian data of variance 1, but for one direction of each start with a variance of its own."""
+
+    def __init__(self, starts: int, dim: int) -> None:
+        draw = np.random.default_rng(4)
+        rows = draw.standard_normal((starts, dim))
+        self.directions = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        self.variances = np.exp(draw.uniform(np.log(10.0), np.log(100.0), starts))
+
+    def __call__(self, y: Any, sigma: float, index: Any) -> Any:
+        own, variances = self.directions[index], self.variances[index]
+        k, rest = variances / (variances + sigma**2), 1.0 / (1.0 + sigma**2)
+        return rest * y + ((k - rest) * np.sum(y * own, axis=1))[:, None] * own
+
+
+def test_own_directions_of_starts_are_found() -> None:
+    denoiser, starts = Directed(16, 6), noise(16)
+    ends: dict[str, Any] = {"sigma_max": HIGH, "sigma_floor": LOW}
+    recording = ss.record(denoiser, starts, **ends)
+    assert recording.own.shape[0] == recording.own_slope.shape[0] == recording.own_variance.size == 16
+    tried = [ladder(name, steps) for name in ("edm", "exponential") for steps in (5, 10)]
+    for sampler in ("ddim", "dpmpp_2m", "heun"):
+        found = ss.trial(tried, denoiser, starts, sampler=sampler, recording=recording)
+        np.testing.assert_allclose(found.predicted, found.errors, rtol=0.12)
+    halves = [
+        ss.record(
+            lambda y, sigma, index, shift=shift: denoiser(y, sigma, index + shift),
+            starts[shift : shift + 8],
+            bands=recording,
+            **ends,
+        )
+        for shift in (0, 8)
+    ]
+    both = halves[0] + halves[1]
+    assert len(both.own) == 16
+    assert both.predict(tried[0], sampler="ddim") == pytest.approx(
+        recording.predict(tried[0], sampler="ddim"), rel=0.02
+    )
 
 
 def test_calls_are_what_was_promised() -> None:

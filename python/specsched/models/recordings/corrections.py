@@ -33,22 +33,24 @@ def corrected(grams: FloatArray, levels: FloatArray, slopes: FloatArray) -> Floa
     `grams` are those of recorded predictions and errors of the states together; the exact flow differs from that of
     the recorded predictions by w with r dw/dr = w - k (w - e), e the errors, and its predictions by k (w - e).
     """
-    count = grams.shape[1] // 2
-    places = np.cos(
-        np.linspace(0.0, np.pi, _OVERSAMPLING * count)
-    )  # where series of that degree are known best
-    points = levels[-1] * (levels[0] / levels[-1]) ** (0.5 * (places + 1.0))
-    points[0], points[-1] = levels[0], levels[-1]
-    basis = chebyshev.chebvander(places, count - 1)
-    fit = np.linalg.pinv(basis)
     found = []
     for gram, slope in zip(grams, slopes, strict=True):
-        k = chebyshev.chebval(places, slope)
-        change = fit @ (k[:, None] * (-_integrals(points, slope, slope, count) - basis))
-        both = np.concatenate([np.eye(count), change], axis=1)
-        moments = both @ gram @ both.T
+        way = correction(levels, slope, grams.shape[1] // 2)
+        moments = way @ gram @ way.T
         found.append(0.5 * (moments + moments.T))  # symmetric to the last bit: files hold one half
     return np.array(found)
+
+
+def correction(levels: FloatArray, slope: FloatArray, count: int) -> FloatArray:
+    """Series of the predictions along the exact flow from those recorded and of errors, shape (count, 2 count)."""
+    # Points where series of that degree are known best.
+    at = np.cos(np.linspace(0.0, np.pi, _OVERSAMPLING * count))
+    points = levels[-1] * (levels[0] / levels[-1]) ** (0.5 * (at + 1.0))
+    points[0], points[-1] = levels[0], levels[-1]
+    basis = chebyshev.chebvander(at, count - 1)
+    k = chebyshev.chebval(at, slope)
+    change = np.linalg.pinv(basis) @ (k[:, None] * (-_integrals(points, slope, slope, count) - basis))
+    return np.concatenate([np.eye(count), change], axis=1)
 
 
 def _integrals(levels: FloatArray, slope: FloatArray, weight: FloatArray, count: int) -> FloatArray:

@@ -23,25 +23,15 @@ from ..reference import SOLVER, error_from_halving, fine_schedule
 from ..sampling import begin
 from ..tasks import batches, check_executor, spread
 from .bands import Bands, make_bands, power
-from .corrections import corrected, flow_of
+from .corrections import flow_of
+from .fits import Fitted, Sums, degrees_for, fits, places
+from .own import Own, along, own_directions, without
 from .recording import Recording
-from .series import fit_matrix, interval
+from .series import fit_matrix
 
 # 120 and 60 levels: 16 starts cost 2,904 calls, and the fine run errs some 2e-4 of the data's spread on the networks
 # tried.
 LEVELS = 120
-# Predictions along the flow: beyond degree 28 the residual of trained networks no longer falls.
-DEGREE = 28
-# Where the residual of this degree is so much smaller, as it is for exact denoisers, predictions are smooth enough for
-# it: errors of predicted errors fall to 2e-7 (40 terms: 5e-6, from 80 to .002 1e-4).
-_HIGH_DEGREE, _HIGH_SHARE, _MUCH_SMALLER = 60, 0.5, 0.2
-# What measured slopes add to those of Gaussian data is smooth, its estimates noisy.
-_SLOPE_DEGREE = 8
-# Newton's steps towards the variance that fits a slope, and how far its logarithm may go from that of the outputs:
-# with guidance no Gaussian fits, and what it leaves is smooth as long as it is not absurd.
-_SLOPE_STEPS, _FARTHEST = 30, 3.0
-# So is the size of the residual.
-_ROUGHNESS_DEGREE = 6
 # Slopes are measured along the errors of solvers, which lie where the data spread: with white noise, which mostly does
 # not, the slope was .1 where the errors' was .5, and designs trusted that errors fade. The error is that of one DDIM
 # step from a level this many times as high; 1.7 and 4 predict as well (docs/modes.md).
@@ -71,7 +61,7 @@ def record(
     """Record a network's probability flow, so that any schedule of a deterministic sampler can be judged without it.
 
     Costs ``1.5 levels + 1.5`` network calls for each start (2,904 for 16 starts), and `levels` more with measured
-    slopes; memory for `batch_size` flows of `levels` samples three times.
+    slopes; memory for `batch_size` flows of `levels` samples three times, five with slopes.
 
     Parameters
     ----------
@@ -148,9 +138,9 @@ def record(
         flow = _Flow(denoiser, starts, fine, kind, float(slopes) * float(rough.std()))
         flows = list(spread(executor, flow, parts, meter))
     outputs = np.concatenate([part.outputs for part in flows])
-    sums = _Sums(*(sum(values) for values in zip(*(part.sums for part in flows), strict=True)))
+    sums = Sums(*(sum(values) for values in zip(*(part.sums for part in flows), strict=True)))
+    own = Own.joined([part.own for part in flows if part.own is not None]) if slopes else None
     variances, mean_powers = _moments(kind, outputs)
-    fits = _fits(sums, kind, fine.sigmas[:-1], variances, starts, slopes)
     return Recording(
         shape=tuple(noise.shape[1:]),
         starts=starts,
@@ -162,7 +152,7 @@ def record(
         bands=kind,
         variances=variances,
         mean_powers=mean_powers,
-        **fits,
+        **fits(sums, own, kind, fine.sigmas[:-1], variances, starts),
         measured_slopes=bool(slopes),
         reference_error=error_from_halving(float(np.sqrt(np.mean((outputs - rough) ** 2)))),
         levels=count,
@@ -185,28 +175,10 @@ def probe_model(calls: Calls, like: Array, low: float, high: float) -> FloatArra
     return np.concatenate(answers)
 
 
-class _Fitted(NamedTuple):
-    """Sums over starts and directions, of series of one degree."""
-
-    gram: FloatArray  # (bands, n, n): of predictions, then of errors of the run
-    residual: FloatArray  # (bands, levels)
-
-
-class _Sums(NamedTuple):
-    """Sums over starts and directions, both degrees of the fit first; the last three have shape (bands, levels)."""
-
-    gram: FloatArray
-    residual: FloatArray
-    high_gram: FloatArray
-    high_residual: FloatArray
-    response: FloatArray  # |change|^2 after a perturbation
-    aligned: FloatArray  # <change, perturbation>
-    perturbation: FloatArray  # |perturbation|^2
-
-
 class _Part(NamedTuple):
     outputs: FloatArray
-    sums: _Sums
+    sums: Any  # Sums; nothing without bands
+    own: Own | None
     calls: int
 
 
@@ -225,6 +197,7 @@ class _Flow:
         calls = Calls(self.denoiser, ops, self.starts)
         states: list[FloatArray] = []
         predictions: list[FloatArray] = []
+        errors: list[FloatArray] = []
         changes: list[FloatArray] = []
 
         def predict(y: Array, sigma: float) -> Array:
@@ -233,19 +206,18 @@ class _Flow:
                 predictions.append(ops.to_host(prediction))
                 states.append(ops.to_host(y))
                 if self.spread_of_data:
-                    error = self._perturbation(states, predictions, index)
-                    moved = calls.checked(y + ops.from_host(error, y), sigma, index)
-                    changes.append(self._compare(error, ops.to_host(moved) - predictions[-1]))
+                    errors.append(self._perturbation(states, predictions, index))
+                    moved = calls.checked(y + ops.from_host(errors[-1], y), sigma, index)
+                    changes.append(ops.to_host(moved) - predictions[-1])
             return prediction
 
         with ops.quiet():
             outputs = ops.to_host(run(program_of(SOLVER, self.schedule), first, predict, ops))
-        sums = (
-            self._sums(np.asarray(predictions), np.asarray(states), changes)
-            if self.bands is not None
-            else _Sums(*[np.zeros(0)] * 7)
-        )
-        return _Part(outputs, sums, calls.calls)
+        if self.bands is None:
+            return _Part(outputs, (), None, calls.calls)
+        history = [_flat(values) for values in (predictions, states, errors, changes)]
+        sums, own = self._sums(self.bands, first.shape[1:], *history)
+        return _Part(outputs, sums, own, calls.calls)
 
     def _perturbation(
         self, states: list[FloatArray], predictions: list[FloatArray], index: Index
@@ -260,38 +232,67 @@ class _Flow:
         stepped = ratio * states[above] + (1.0 - ratio) * predictions[above]
         return np.asarray(stepped - states[now] + size * np.array(draws))
 
-    def _compare(self, error: FloatArray, change: FloatArray) -> FloatArray:
-        """Per band: |change|^2, <change, error>, |error|^2; shape (3, bands)."""
-        assert self.bands is not None
-        pairs = list(zip(self.bands(change), self.bands(error), strict=True))
-        return np.array([[_inner(c, c), _inner(c, e), _inner(e, e)] for c, e in pairs]).T
+    def _sums(
+        self,
+        bands: Bands,
+        shape: Any,
+        predictions: FloatArray,
+        states: FloatArray,
+        errors: FloatArray,
+        changes: FloatArray,
+    ) -> tuple[Sums, Own | None]:
+        """Arrays of shape (levels, starts, values)."""
+        degrees = degrees_for(len(predictions))
+        directions = own_directions(changes) if self.spread_of_data else None
+        fitted = [self._fitted(bands, shape, predictions, states, directions, degree) for degree in degrees]
+        (usual, own_usual), (high, own_high) = fitted
+        response = _response(bands, shape, errors, changes)
+        if directions is None:
+            return Sums(*usual, *high, response, response), None
+        rest = _response(bands, shape, without(errors, directions), without(changes, directions))
+        e, c = along(errors, directions), along(changes, directions)
+        shares = power(bands(directions.reshape(-1, *shape)))
+        return Sums(*usual, *high, response, rest), Own(own_usual, own_high, c * e, e**2, c**2, shares)
 
-    def _sums(self, predictions: FloatArray, states: FloatArray, changes: list[FloatArray]) -> _Sums:
-        assert self.bands is not None
-        usual, high = (self._fitted(predictions, states, degree) for degree in degrees_for(len(predictions)))
-        response = np.array(changes).transpose(1, 2, 0) if changes else np.zeros((3, len(usual.residual), 0))
-        return _Sums(*usual, *high, *response)
-
-    def _fitted(self, predictions: FloatArray, states: FloatArray, degree: int) -> _Fitted:
-        """Series of the predictions, and of what the run's states err by against the flow of these series."""
-        assert self.bands is not None
-        levels, shape = self.schedule.sigmas[:-1], predictions.shape
+    def _fitted(
+        self,
+        bands: Bands,
+        shape: Any,
+        predictions: FloatArray,
+        states: FloatArray,
+        directions: FloatArray | None,
+        degree: int,
+    ) -> tuple[Fitted, FloatArray]:
+        """Series of the predictions and of what the run's states err by against their flow; both along directions."""
+        levels = self.schedule.sigmas[:-1]
         rows, fit = predictions.reshape(len(predictions), -1), fit_matrix(levels, degree)
         coefficients = fit @ rows
-        left = rows - chebyshev.chebvander(_places(levels), degree) @ coefficients
-        errors = states.reshape(rows.shape) - flow_of(levels, coefficients, states[0].ravel())
-        parts = self.bands(np.concatenate([coefficients, fit @ errors]).reshape(-1, *shape[1:]))
-        return _Fitted(np.array([_gram(part) for part in parts]), power(self.bands(left.reshape(shape))))
+        left = rows - chebyshev.chebvander(places(levels), degree) @ coefficients
+        missed = states.reshape(rows.shape) - flow_of(levels, coefficients, states[0].ravel())
+        both = np.concatenate([coefficients, fit @ missed]).reshape(-1, *predictions.shape[1:])
+
+        def moments(values: FloatArray) -> FloatArray:
+            return np.array([_gram(part) for part in bands(values.reshape(*values.shape[:2], *shape))])
+
+        gram = moments(both)
+        residual = power(bands(left.reshape(*predictions.shape[:2], *shape)))
+        if directions is None:
+            return Fitted(gram, gram, residual), np.zeros(0)
+        return Fitted(gram, moments(without(both, directions)), residual), along(both, directions)
 
 
-def degrees_for(levels: int) -> tuple[int, int]:
-    """The usual degree of the fit and the high one, which few levels cannot tell."""
-    usual = min(DEGREE, levels // 3)
-    return usual, max(usual, min(_HIGH_DEGREE, int(_HIGH_SHARE * levels)))
+def _flat(values: list[FloatArray]) -> FloatArray:
+    rows = np.asarray(values)
+    return rows.reshape(*rows.shape[:2], -1) if values else np.zeros((0, 0, 0))
 
 
-def _places(levels: FloatArray) -> FloatArray:
-    return interval(levels, float(levels[-1]), float(levels[0]))
+def _response(bands: Bands, shape: Any, errors: FloatArray, changes: FloatArray) -> FloatArray:
+    """Per band and level: |change|^2, <change, error>, |error|^2; shape (3, bands, levels)."""
+    found = []
+    for error, change in zip(errors, changes, strict=True):
+        e, c = (bands(values.reshape(len(values), *shape)) for values in (error, change))
+        found.append([[_inner(b, b), _inner(b, a), _inner(a, a)] for a, b in zip(e, c, strict=True)])
+    return np.array(found).T if found else np.zeros((3, len(bands.sizes), 0))
 
 
 def _inner(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -328,63 +329,3 @@ def _moments(bands: Bands, outputs: FloatArray) -> tuple[FloatArray, FloatArray]
         variances.append(np.sum(np.abs(part - mean) ** 2) / (free * part.shape[1]))
         mean_powers.append(np.sum(np.abs(mean) ** 2))
     return np.array(variances), np.array(mean_powers)
-
-
-def _fits(
-    sums: _Sums, bands: Bands, levels: FloatArray, variances: FloatArray, starts: int, slopes: bool
-) -> dict[str, FloatArray]:
-    """Second moments per start, slopes as series, and how far the network is from both."""
-    x = _places(levels)
-    posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
-    measured = sums.aligned / sums.perturbation if slopes else posterior / levels**2
-    gaussian = _nearest_gaussian(measured, levels, variances) if slopes else measured
-    gram, residual = _chosen(sums)
-    degree = gram.shape[1] // 2 - 1
-    slope = np.asarray((fit_matrix(levels, degree) @ gaussian.T).T)
-    deviation = np.zeros(len(bands.sizes))
-    if slopes:
-        low = min(_SLOPE_DEGREE, degree)
-        slope[:, : low + 1] += np.linalg.lstsq(
-            chebyshev.chebvander(x, low), (measured - gaussian).T, rcond=None
-        )[0].T
-        left = sums.response / sums.perturbation - measured**2
-        deviation = np.sqrt(np.maximum(left, 0.0).mean(axis=1))
-    power = residual / (starts * bands.sizes[:, None])
-    return {
-        "gram": corrected(gram / starts, levels, slope),
-        "slope": slope,
-        "slope_spread": deviation,
-        "roughness": _smooth(x, np.sqrt(power)),
-        "roughness_share": np.sqrt((power / np.maximum(posterior, 1e-300)).mean(axis=1)),
-    }
-
-
-def _chosen(sums: _Sums) -> _Fitted:
-    """The fit of the degree that the predictions deserve."""
-    usual, high = _Fitted(sums.gram, sums.residual), _Fitted(sums.high_gram, sums.high_residual)
-    smooth = np.sqrt(high.residual.sum()) < _MUCH_SMALLER * np.sqrt(usual.residual.sum())
-    return high if smooth else usual
-
-
-def _nearest_gaussian(slopes: FloatArray, levels: FloatArray, variances: FloatArray) -> FloatArray:
-    """The slopes lambda / (lambda + r^2) nearest to measured ones, by Gauss-Newton in log(lambda).
-
-    The variances of a few outputs err by tens of per cent; slopes tell those of Gaussian data exactly.
-    """
-    known = np.log(np.maximum(variances, 1e-300))
-    logs, square = known.copy(), levels**2
-    for _ in range(_SLOPE_STEPS):
-        gaussian = 1.0 / (1.0 + square * np.exp(-logs)[:, None])
-        by_log = gaussian * (1.0 - gaussian)
-        steps = np.sum(by_log * (slopes - gaussian), axis=1) / np.maximum(np.sum(by_log**2, axis=1), 1e-12)
-        logs = np.clip(logs + np.clip(steps, -1.0, 1.0), known - _FARTHEST, known + _FARTHEST)
-    return np.asarray(1.0 / (1.0 + square * np.exp(-logs)[:, None]))
-
-
-def _smooth(x: FloatArray, deviations: FloatArray) -> FloatArray:
-    """Positive standard deviations as series, smoothed in their logarithms."""
-    logs = np.log(np.maximum(deviations, 1e-12 * max(deviations.max(), 1e-300))).T
-    fit = np.linalg.lstsq(chebyshev.chebvander(x, _ROUGHNESS_DEGREE), logs, rcond=None)[0]
-    nodes = np.cos(np.pi * (np.arange(2 * _ROUGHNESS_DEGREE + 1) + 0.5) / (2 * _ROUGHNESS_DEGREE + 1))
-    values = np.exp(chebyshev.chebval(nodes, fit)).T
-    return np.asarray(np.linalg.solve(chebyshev.chebvander(nodes, 2 * _ROUGHNESS_DEGREE), values).T)

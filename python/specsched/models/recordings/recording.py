@@ -65,6 +65,11 @@ class Recording:
         Whether `slope` was measured, or is that of Gaussian data with these variances.
     slope_spread : ndarray, shape (bands,)
         Root mean square of what a perturbation changes beyond the slope, per unit of perturbation.
+    own, own_slope : ndarray, shape (starts, degree + 1); no rows where they are not worth while
+        Chebyshev coefficients of the prediction and of the slope along one direction of each start, that in which its
+        errors grow most; squares of `own` add up to the mean over starts. The bands are then those of the rest.
+    own_variance : ndarray, shape (starts,)
+        Variance of the outputs in these directions.
     roughness : ndarray, shape (bands, roughness degree + 1)
         Chebyshev coefficients of the standard deviation of the fits' residuals, per direction.
     roughness_share : ndarray, shape (bands,)
@@ -92,6 +97,9 @@ class Recording:
     slope: FloatArray
     measured_slopes: bool
     slope_spread: FloatArray
+    own: FloatArray
+    own_slope: FloatArray
+    own_variance: FloatArray
     roughness: FloatArray
     roughness_share: FloatArray
     reference_error: float
@@ -115,7 +123,7 @@ class Recording:
     def hash(self) -> str:
         """Short checksum of the contents, which results made from this recording carry."""
         digest = hashlib.sha256()
-        for name in ("gram", "slope", "variances", "fingerprint"):
+        for name in ("gram", "slope", "own", "own_slope", "variances", "fingerprint"):
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()[:16]
 
@@ -136,16 +144,20 @@ class Recording:
     @cached_property
     def _modes(self) -> Modes:
         prediction, band = leading(self.gram)
+        bands, starts = len(self.names), len(self.own)
+        # A direction of each start is one of all; the bands hold the others.
+        others = self.sizes * (1.0 - bool(starts) / self.dim)
+        smooth = np.zeros((starts, self.roughness.shape[1]))
         return Modes.recorded(
-            prediction,
-            band,
-            self.slope,
-            self.variances,
-            self.sizes,
+            np.concatenate([prediction, self.own]),
+            [*band, *range(bands, bands + starts)],
+            np.concatenate([self.slope, self.own_slope]),
+            np.concatenate([self.variances, self.own_variance]),
+            np.concatenate([others, np.full(starts, 1.0 / max(starts, 1))]),
             sigma_max=self.sigma_max,
             sigma_floor=self.sigma_floor,
             process=self.process,
-            roughness=self.roughness,
+            roughness=np.concatenate([self.roughness, smooth]),
         )
 
     @property
@@ -213,6 +225,11 @@ class Recording:
         return replace(
             self,
             starts=self.starts + other.starts,
+            own=np.concatenate(
+                _alike(np.sqrt(share) * self.own, np.sqrt(1.0 - share) * other.own, rows=False)
+            ),
+            own_slope=np.concatenate(_alike(self.own_slope, other.own_slope, rows=False)),
+            own_variance=np.concatenate([self.own_variance, other.own_variance]),
             **{name: mean(name) for name in ("variances", "mean_powers", "gram", "slope", "roughness")},
             **{name: mean(name, 2) for name in ("slope_spread", "roughness_share", "reference_error")},
             calls=self.calls + other.calls,
@@ -323,12 +340,19 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
         return False  # other kinds of data, of which other readers have more to say
 
 
-def _alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Series of two degrees as series of the higher one; other values as they are."""
+def _alike(a: Any, b: Any, rows: bool = True) -> tuple[Any, Any]:
+    """Series of two degrees as series of the higher one, of as many rows unless `rows` is False; else as they are."""
     if np.shape(a) == np.shape(b):
         return a, b
     shape = np.maximum(np.shape(a), np.shape(b))
     first, second = (
-        np.pad(x, [(0, most - n) for most, n in zip(shape, x.shape, strict=True)]) for x in (a, b)
+        np.pad(
+            x,
+            [
+                (0, (most - n) * (rows or axis > 0))
+                for axis, (most, n) in enumerate(zip(shape, x.shape, strict=True))
+            ],
+        )
+        for x in (a, b)
     )
     return first, second
