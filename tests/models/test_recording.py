@@ -93,7 +93,7 @@ def test_predictions_do_not_swing_at_the_lowest_level() -> None:
 
 @pytest.mark.parametrize(("guidance", "share"), [(1.0, 1.0), (4.0, 0.9), (8.0, 0.9)])
 def test_mixtures_are_predicted_with_measured_slopes(guidance: float, share: float) -> None:
-    """Errors below a fifth of the spread, within 30 % on the recorded starts (docs/modes.md: 127 of 134)."""
+    """Errors below a fifth of the spread, within 30 % on the recorded starts (docs/modes.md: 125 of 134)."""
     denoiser = Mixture(guidance)
     recording = ss.record(denoiser, noise(64), sigma_max=HIGH, sigma_floor=LOW, batch_size=64)
     found = judge(denoiser, recording, noise(64), ("ddim", "dpmpp_2m", "deis", "heun"))
