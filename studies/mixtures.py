@@ -87,7 +87,7 @@ def within(judged: Iterable[Judged], factor: float) -> int:
 
 def row(guidance: float, starts: str, judged: list[Judged]) -> str:
     """A row of the table."""
-    ranges = [f"{min(one.ratios):.2f}-{max(one.ratios):.2f}" for one in judged]
+    ranges = ["-".join(f"{f(one.ratios):.2f}".lstrip("0") for f in (min, max)) for one in judged]
     cells = sum(len(one.ratios) for one in judged)
     counts = [str(cells), str(within(judged, 1.3)), str(within(judged, 2.0))]
     return "| " + " | ".join([f"{guidance:g}", starts, *counts, *ranges]) + " |"

@@ -20,8 +20,8 @@ from ..._support.checks import FloatArray
 # the higher the degree, .003 was best.
 _DEGREE, _RIDGE = 24, 0.003
 # Recordings have own directions where these leave at most this share of what slopes of bands alone leave of the
-# responses: .1 to .4 on trained networks and mixtures with guidance, .65 to .8 on mixtures without, where they gain
-# nothing; above 1.2 on exact Gaussian denoisers.
+# responses: .1 to .4 on `digits` and mixtures with guidance, .5 to .8 on mixtures without, where they gain little;
+# above 1.2 on exact Gaussian denoisers.
 WORTHWHILE = 0.6
 
 
