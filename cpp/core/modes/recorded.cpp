@@ -186,7 +186,6 @@ class AlongRecorded : public Along {
     AlongRecorded(const Recorded& of, const std::vector<double>& levels, double eta) : of_(of), at_(of.basis(levels)) {
         channels_ = of.channel_table(at_, levels, eta);
     }
-    ModeTable modes() const override { return of_.mode_table(at_, channels_.slope, channels_.slope_d); }
     double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
         const Index count = at_.levels;
         // In each band, the errors of its modes are combinations of those of the basis.

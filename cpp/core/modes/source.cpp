@@ -38,7 +38,6 @@ class ByMode : public Along {
             table_.shift_d.col(l) = a.shift_d;
         }
     }
-    ModeTable modes() const override { return table_; }
     double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
         ArrayXd error = ArrayXd::Zero(table_.shift.rows());
         for (std::ptrdiff_t l = 0; l < by_shift.cols(); ++l)
@@ -77,7 +76,6 @@ class Several : public Along {
         for (const GroupPointer& group : groups) {
             parts_.push_back(group->along(levels, ends, eta));
             all_channels_ += group->channels();
-            all_modes_ += group->weight().size();
         }
         channels_ = channel_table(all_channels_, static_cast<std::ptrdiff_t>(levels.size()));
         std::ptrdiff_t at = 0;
@@ -93,19 +91,6 @@ class Several : public Along {
             rows(channels_.rough_d) = root * part.rough_d;
             at += part.slope.rows();
         }
-    }
-    ModeTable modes() const override {
-        const ArrayXXd none = ArrayXXd::Zero(all_modes_, channels_.slope.cols());
-        ModeTable out{none, none, none};
-        std::ptrdiff_t at = 0;
-        for (const auto& part : parts_) {
-            const ModeTable one = part->modes();
-            out.shift.middleRows(at, one.shift.rows()) = one.shift;
-            out.shift_d.middleRows(at, one.shift.rows()) = one.shift_d;
-            out.solution.middleRows(at, one.shift.rows()) = one.solution;
-            at += one.shift.rows();
-        }
-        return out;
     }
     double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
         if (sums != nullptr)
@@ -132,7 +117,7 @@ class Several : public Along {
     const std::vector<GroupPointer>& groups_;
     const std::vector<double>& shares_;
     std::vector<std::unique_ptr<Along>> parts_;
-    std::ptrdiff_t all_channels_ = 0, all_modes_ = 0;
+    std::ptrdiff_t all_channels_ = 0;
 };
 
 }  // namespace

@@ -38,14 +38,13 @@ struct ChannelSums {
     ArrayXXd shift, shift_d, solution;
 };
 
-// What is said along some levels: by channels, by modes, and in the sums over modes that losses and their gradients take
-// of it. Where the level is 0, there is a solution only; elsewhere it is there at the ends: the first level, and the last
-// few (`ends`).
+// What is said along some levels: by channels, and in the sums over modes that losses and their gradients take of it.
+// Where the level is 0, there is a solution only; elsewhere it is there at the ends: the first level, and the last few
+// (`ends`).
 class Along {
   public:
     virtual ~Along() = default;
     const ChannelTable& channels() const { return channels_; }
-    virtual ModeTable modes() const = 0;
     // The sum over the modes of weight e^2, e the sum over the levels of by_shift a + by_solution y*; the factors are
     // [channels x levels]. With `sums`, also those of its slopes by e times a, its derivative by log r, and y*.
     virtual double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const = 0;
