@@ -92,8 +92,9 @@ def _notes(figures: Figures) -> list[str]:
     bound = duration(best["least"] / 1000)
     text = f"""## What bounds them
 
-- **3072 x 112.** The sampler runs on some 150 nodes, and the loss on all eigenvalues (docs/panels.md). On every
-  eigenvalue the kernels take {plain}
+- **3072 x 112.** Sampler and loss run on some 150 nodes whose weights the spectrum keeps (docs/panels.md): more
+  eigenvalues cost nothing more, and one thread is enough. On every eigenvalue the kernels take
+  {plain}
   {whole}: 1.4 times what their multiplications take (docs/kernels.md).
 - **A fused loop by hand comes next.** numba's peer is written like our kernel, blocks of lanes and one division
   for two reciprocals: {duration(numba_kernel)}. Whoever writes that has most of the kernel's speed, though not that

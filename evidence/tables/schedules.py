@@ -97,22 +97,22 @@ def solvers(results: Path) -> str:
     """Designed solvers beside the best of all fixed ones with every schedule, in hindsight."""
     rows = []
     found = cells(results)
-    names = ("spectrum, refined", *(f"designed solver, {n}, refined" for n in ("spectrum", "recording")))
+    fourth = "designed solver of order 4, recording"
+    kinds = ("spectrum", "designed solver, spectrum", "designed solver, recording", fourth)
+    names = [f"{kind}, refined" for kind in kinds]
     for key, cell in found.items():
         if key[2] != "dpmpp_2m" or "designed solver, spectrum" not in cell:
             continue
         solver, best = best_fixed(found, key)
         designs = [cell[f"designed solver, {n}"] for n in ("spectrum", "recording")]
-        fourth = cell.get("designed solver of order 4, recording")
         refined = [cell[n] for n in names if n in cell]
         shown = [thousandths(best), f"{solver} ({len(of_solvers(found, key))})", *map(thousandths, designs)]
-        shown += [thousandths(fourth) if fourth else ""]
-        shown += [thousandths(cell[n]) if n in cell else "" for n in names]
+        shown += [thousandths(cell[n]) if n in cell else "" for n in (fourth, *names)]
         shown += [ratio(row, best) for row in designs]
         shown += [ratio(min(refined, key=error), best) if refined else ""]
         rows.append([named(*key[:2]), key[3], *shown])
     head = "network | calls | best fixed | of | spectrum | recording | order 4 | levels"
-    head += " | spectrum | recording | over best |  | "
+    head += " | spectrum | recording | order 4 | over |  | "
     return table(head, rows)
 
 

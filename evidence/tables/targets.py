@@ -58,7 +58,11 @@ def over_rivals(found: Cells) -> Ratios:
             yield key, error(cell[name]) / error(least(cell, "rival: "))
 
 
-REFINED_SOLVERS = ("designed solver, spectrum, refined", "designed solver, recording, refined")
+REFINED_SOLVERS = (
+    "designed solver, spectrum, refined",
+    "designed solver, recording, refined",
+    "designed solver of order 4, recording, refined",
+)
 TARGETS = (
     Target(
         "levels, spectrum, over untuned",
