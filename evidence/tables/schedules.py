@@ -111,7 +111,7 @@ def solvers(results: Path) -> str:
         shown += [ratio(row, best) for row in designs]
         shown += [ratio(min(refined, key=error), best) if refined else ""]
         rows.append([named(*key[:2]), key[3], *shown])
-    head = "network | calls | best fixed | of | spectrum | recording | order 4 | levels"
+    head = "network | calls | fixed | of | spectrum | recording | order 4 | levels"
     head += " | spectrum | recording | order 4 | over |  | "
     return table(head, rows)
 
