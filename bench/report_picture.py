@@ -74,6 +74,7 @@ def _design_curves(axes: Axes, figures: Figures) -> None:
 
 
 def _thread_bars(axes: Axes, rows: list[Row]) -> None:
+    least = float("inf")
     for k, who in enumerate(("specsched", "numba", "torch")):
         for j, dim in enumerate((3072, 65536)):
             one, two = (find_row(rows, who, dim=dim, threads=n)["least"] for n in (1, 2))
@@ -82,8 +83,9 @@ def _thread_bars(axes: Axes, rows: list[Row]) -> None:
             axes.bar(place - 0.1, one * scale, 0.2, color=COLOURS[who], alpha=0.45)
             axes.bar(place + 0.1, two * scale, 0.2, color=COLOURS[who])
             axes.text(place, max(one, two) * scale * 1.15, f"d = {dim}", ha="center", fontsize=6)
+            least = min(least, one * scale, two * scale)
     axes.set_yscale("log")
-    axes.set_ylim(0.02, 2 * axes.get_ylim()[1])  # room for the highest label
+    axes.set_ylim(least / 3, 2 * axes.get_ylim()[1])  # room for the lowest bar and the highest label
     axes.set_xticks([0.22, 1.22, 2.22], ["specsched", "numba", "PyTorch"])
     axes.set_ylabel("ns per eigenvalue and step")
     axes.set_title("one thread (pale) and two, S = 112")
