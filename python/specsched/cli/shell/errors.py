@@ -11,11 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from ..._support.notices import Notice
+from ...spectra.covariance.unfinished import INTERRUPTED, leave
 from ..console import forget_notes, note
 from .wording import options_of, reworded
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 _EXPECTED = (TypeError, ValueError, OSError, ImportError, MemoryError)
 
 
@@ -46,6 +46,7 @@ class OneLineErrors(TyperGroup):
             code = end.exit_code
         except (Interrupted, KeyboardInterrupt, typer.Abort):
             code = _say("interrupted", INTERRUPTED)
+            leave(INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe has seen enough; without this, closing the stream would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

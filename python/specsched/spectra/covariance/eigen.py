@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..._support.checks import FloatArray
-from . import lapack
+from . import lapack, unfinished
 
 _SMALL = 64
 """Up to this size all eigenvectors cost less than what avoids them."""
@@ -109,7 +109,7 @@ def _interruptibly(work: Callable[[], Result]) -> Result:
             errors.append(error)
         finished.set()
 
-    threading.Thread(target=run, name="specsched-eigenvalues", daemon=True).start()
+    unfinished.start(threading.Thread(target=run, name="specsched-eigenvalues", daemon=True))
     while not finished.wait(0.1):  # without a limit Windows would not wake for Ctrl-C
         pass
     if errors:
