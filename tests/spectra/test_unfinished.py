@@ -31,8 +31,8 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize(("size", "handler", "code"), [(2500, "raise", 130), (1500, "pass", 0)])
-def test_the_process_ends_without_a_crash(size: int, handler: str, code: int) -> None:
+@pytest.mark.parametrize(("size", "handler", "codes"), [(2500, "raise", (130, -2)), (1500, "pass", (0,))])
+def test_the_process_ends_without_a_crash(size: int, handler: str, codes: tuple[int, ...]) -> None:
     text = PROGRAM.replace("SIZE", str(size)).replace("HANDLER", handler)
     with subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -42,5 +42,6 @@ def test_the_process_ends_without_a_crash(size: int, handler: str, code: int) ->
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         process.wait(timeout=120)
-    assert process.returncode == code, rest
+    # 130, or ended by the signal itself, which a shell reports as 130, too.
+    assert process.returncode in codes, rest
     assert ("KeyboardInterrupt" in rest) == (handler == "raise")
