@@ -153,29 +153,23 @@ ChannelTable Recorded::channel_table(const Basis& at, const std::vector<double>&
     return out;
 }
 
-// a = s - k y*, and its derivative by log r; y* moves by y* - s.
-ModeTable Recorded::mode_table(const Basis& at, const ArrayXXd& slope, const ArrayXXd& slope_d) const {
-    const Index count = at.levels;
-    const ArrayXXd said = product(prediction_, at.said).array();
-    ModeTable out{said.middleCols(count, count), said.leftCols(count), said.rightCols(count)};
-    for (Index l = 0; l < count; ++l)
-        for (Index i = 0; i < prediction_.rows(); ++i) {
-            const int c = channel_[static_cast<std::size_t>(i)];
-            const double y = out.solution(i, l);
-            out.shift_d(i, l) -= slope_d(c, l) * y + slope(c, l) * at.moves[l] * (y - out.shift(i, l));
-            out.shift(i, l) -= slope(c, l) * y;
-        }
-    return out;
-}
-
 ChannelAnswers Recorded::channel_answers(double level, double eta) const {
     const ChannelTable all = channel_table(basis({level}), {level}, eta);
     return {all.slope, all.slope_d, all.spread, all.spread_d, all.rough, all.rough_d};
 }
 
+// a = s - k y*, and its derivative by log r; y* moves by y* - s.
 Shifts Recorded::shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const {
-    const ModeTable all = mode_table(basis({level}), slope, slope_d);
-    return {all.shift, all.shift_d};
+    const Basis at = basis({level});
+    const ArrayXXd said = product(prediction_, at.said).array();
+    Shifts out{said.col(1), said.col(0)};
+    for (Index i = 0; i < prediction_.rows(); ++i) {
+        const int c = channel_[static_cast<std::size_t>(i)];
+        const double y = said(i, 2);
+        out.shift_d[i] -= slope_d[c] * y + slope[c] * at.moves[0] * (y - out.shift[i]);
+        out.shift[i] -= slope[c] * y;
+    }
+    return out;
 }
 
 ArrayXd Recorded::solution(double level) const { return product(prediction_, basis({level}).said.rightCols(1)); }

@@ -54,7 +54,6 @@ class Recorded : public Group {
     };
     Basis basis(const std::vector<double>& levels) const;
     ChannelTable channel_table(const Basis& at, const std::vector<double>& levels, double eta) const;
-    ModeTable mode_table(const Basis& at, const ArrayXXd& slope, const ArrayXXd& slope_d) const;
 
     Interval interval_;
     MatrixXd prediction_;  // [modes x n]

@@ -26,30 +26,30 @@ class ByMode : public Along {
     ByMode(const Group& group, const std::vector<double>& levels, std::ptrdiff_t ends, double eta) : group_(group) {
         const auto modes = group.weight().size(), count = static_cast<std::ptrdiff_t>(levels.size());
         channels_ = channel_table(group.channels(), count);
-        table_.shift = table_.shift_d = table_.solution = ArrayXXd::Zero(modes, count);
+        shift_ = shift_d_ = solution_ = ArrayXXd::Zero(modes, count);
         for (std::ptrdiff_t l = 0; l < count; ++l) {
             const double level = levels[static_cast<std::size_t>(l)];
-            if (l == 0 || l >= count - ends) table_.solution.col(l) = group.solution(level);
+            if (l == 0 || l >= count - ends) solution_.col(l) = group.solution(level);
             if (level == 0.0) continue;
             const ChannelAnswers said = group.channel_answers(level, eta);
             put(said, l, channels_);
             const Shifts a = group.shifts(level, said.slope, said.slope_d);
-            table_.shift.col(l) = a.shift;
-            table_.shift_d.col(l) = a.shift_d;
+            shift_.col(l) = a.shift;
+            shift_d_.col(l) = a.shift_d;
         }
     }
     double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
-        ArrayXd error = ArrayXd::Zero(table_.shift.rows());
+        ArrayXd error = ArrayXd::Zero(shift_.rows());
         for (std::ptrdiff_t l = 0; l < by_shift.cols(); ++l)
             for (std::ptrdiff_t i = 0; i < error.size(); ++i) {
                 const int c = group_.channel()[static_cast<std::size_t>(i)];
-                error[i] += by_shift(c, l) * table_.shift(i, l) + by_solution(c, l) * table_.solution(i, l);
+                error[i] += by_shift(c, l) * shift_(i, l) + by_solution(c, l) * solution_(i, l);
             }
         if (sums != nullptr) {
             const ArrayXd slope = 2.0 * group_.weight() * error;
-            sums->shift = summed(slope, table_.shift);
-            sums->shift_d = summed(slope, table_.shift_d);
-            sums->solution = summed(slope, table_.solution);
+            sums->shift = summed(slope, shift_);
+            sums->shift_d = summed(slope, shift_d_);
+            sums->solution = summed(slope, solution_);
         }
         return (group_.weight() * error.square()).sum();
     }
@@ -64,7 +64,7 @@ class ByMode : public Along {
     }
 
     const Group& group_;
-    ModeTable table_;
+    ArrayXXd shift_, shift_d_, solution_;  // [modes x levels]
 };
 
 // Groups one after the other, with shares of their squares.

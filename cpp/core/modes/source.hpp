@@ -29,9 +29,6 @@ struct Answers : ChannelAnswers, Shifts {};
 struct ChannelTable {
     ArrayXXd slope, slope_d, spread, spread_d, rough, rough_d;  // [channels x levels]
 };
-struct ModeTable {
-    ArrayXXd shift, shift_d, solution;  // [modes x levels]
-};
 
 // Sums over the modes of each channel [channels x levels].
 struct ChannelSums {
