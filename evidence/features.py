@@ -23,9 +23,10 @@ import specsched as ss
 from specsched.models.reference import SOLVER, fine_schedule
 from specsched.testing.gaussians import squared_bures
 
-from .errors import Case, Tried, case_of, edm_family, heuristics, read, steps_of, write
+from .errors import Case, Tried, case_of, edm_family, heuristics, steps_of, write
 from .networks import CHECKPOINTS
 from .pictures import picture
+from .tables.cells import EDM, best_fixed, cells, least
 from .train import samples
 
 RESULTS = Path(__file__).parent / "results"
@@ -103,31 +104,20 @@ def draw(case: Case, noise: Tensor, one: Tried) -> Tensor:
     return torch.cat(parts)
 
 
-def best_of(rows: list[dict[str, Any]], case: Case, solver: str | None = None) -> Tried:
-    """The untuned or tuned schedule that the table of errors found best, with one fixed solver or with any."""
-    fixed = [
-        row
-        for row in rows
-        if row["schedule"].startswith(("tuned: ",) if solver else ("tuned: ", "heuristic: "))
-        and row["solver"] == (solver or row["solver"])
-    ]
-    best = min(fixed, key=lambda row: float(row["rmse"]))
-    steps = steps_of(best["solver"], int(best["calls"]))
+def of_row(case: Case, row: dict[str, Any]) -> Tried:
+    """The untuned or tuned schedule of a row of the table of errors, with its solver."""
+    steps = steps_of(row["solver"], int(row["calls"]))
     known = dict(edm_family(case, steps)) | heuristics(case, steps)
-    return Tried(known[best["schedule"].split(": ")[1]], best["solver"])
+    return Tried(known[row["schedule"].split(": ")[1]], row["solver"])
 
 
 def schedules(case: Case, name: str, calls: int, results: Path) -> Iterator[tuple[str, Tried]]:
     """EDM, the best that the table of errors found without a design, designs, and what was refined and kept."""
     ends = {"sigma_max": case.high, "sigma_floor": case.floor}
-    rows = [
-        row
-        for row in read(results / f"errors_{name}.csv")
-        if (int(row["calls"]), float(row["guidance"])) == (calls, case.guidance)
-    ]
-    yield "EDM (rho 7)", Tried(dict(edm_family(case, calls))["edm rho 7 low 1"], "dpmpp_2m")
-    yield "tuned", best_of(rows, case, "dpmpp_2m")
-    yield "best fixed solver", best_of(rows, case)
+    found, key = cells(results), (name, case.guidance, "dpmpp_2m", calls)
+    yield "EDM (rho 7)", of_row(case, found[key][EDM])
+    yield "tuned", of_row(case, least(found[key], "tuned: "))
+    yield "best fixed solver", of_row(case, best_fixed(found, key)[1])
     design = ss.design(case.spectrum, calls, sampler="dpmpp_2m", **ends)
     yield "spectrum", Tried(design.schedule, "dpmpp_2m")
     free = ss.design(case.spectrum, calls, sampler=ss.samplers.Multistep(order=3), **ends)

@@ -58,6 +58,7 @@ def over_rivals(found: Cells) -> Ratios:
             yield key, error(cell[name]) / error(least(cell, "rival: "))
 
 
+SOLVERS = {"solver": "designed solver", "solver of order 4": "designed solver of order 4"}
 REFINED_SOLVERS = (
     "designed solver, spectrum, refined",
     "designed solver, recording, refined",
@@ -79,35 +80,29 @@ TARGETS = (
         over_schedules("spectrum, refined", "tuned: "),
         ((0.85, 0.6), (1.0, 0.95)),
     ),
-    Target(
-        "solver, spectrum, over untuned fixed",
-        over_fixed("designed solver, spectrum", prefixes=("heuristic: ",)),
-        ((1.1, 0.9),),
+    *(
+        target
+        for title, design in SOLVERS.items()
+        for target in (
+            Target(
+                f"{title}, spectrum, over untuned fixed",
+                over_fixed(f"{design}, spectrum", prefixes=("heuristic: ",)),
+                ((1.1, 0.9),),
+            ),
+            Target(
+                f"{title}, spectrum, over best fixed",
+                over_fixed(f"{design}, spectrum", guided=False),
+                ((0.95, 1.0),),
+            ),
+        )
     ),
-    Target(
-        "solver, spectrum, over best fixed",
-        over_fixed("designed solver, spectrum", guided=False),
-        ((0.95, 1.0),),
-    ),
-    Target(
-        "solver of order 4, spectrum, over untuned fixed",
-        over_fixed("designed solver of order 4, spectrum", prefixes=("heuristic: ",)),
-        ((1.1, 0.9),),
-    ),
-    Target(
-        "solver of order 4, spectrum, over best fixed",
-        over_fixed("designed solver of order 4, spectrum", guided=False),
-        ((0.95, 1.0),),
-    ),
-    Target(
-        "solver, recording, over best fixed",
-        over_fixed("designed solver, recording"),
-        ((0.9, 0.5), (1.05, 0.9)),
-    ),
-    Target(
-        "solver of order 4, recording, over best fixed",
-        over_fixed("designed solver of order 4, recording"),
-        ((0.9, 0.5), (1.05, 0.9)),
+    *(
+        Target(
+            f"{title}, recording, over best fixed",
+            over_fixed(f"{design}, recording"),
+            ((0.9, 0.5), (1.05, 0.9)),
+        )
+        for title, design in SOLVERS.items()
     ),
     Target(
         "solver, refined, over best fixed",

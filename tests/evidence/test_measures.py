@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra 'evidence'")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evidence import errors, features, tables  # noqa: E402 (the folder is no installed package)
+from evidence.tables.cells import best_fixed, cells, least  # noqa: E402
 
 import specsched as ss  # noqa: E402
 
@@ -94,14 +95,18 @@ def test_a_designed_solver_is_judged_where_every_fixed_one_was_tried(tmp_path: P
         assert [line.split(" | ")[3] for line in lines] == [told, told]
 
 
-def test_features_are_of_the_best_schedule_that_is_no_design() -> None:
+def test_features_are_of_the_best_schedule_that_is_no_design(tmp_path: Path) -> None:
     spectrum, nothing = ss.Spectrum([1.0]), torch.zeros(1, 1, 8, 8)
     case = errors.Case(None, 1.0, spectrum, nothing, 80.0, 0.002)  # type: ignore[arg-type]
     rows = [row("tuned: edm rho 3 low 2", 0.3), row("heuristic: ays_svd", 0.2), row("spectrum", 0.1)]
     rows += [row("tuned: edm rho 5 low 1", 0.25, "heun"), row("heuristic: edm", 0.15, "heun")]
+    key: tuple[str, float, str, int] = ("digits", 1.0, "dpmpp_2m", 8)
+    errors.write(tmp_path / "errors_digits.csv", rows)
+    found = cells(tmp_path)
     family = dict(errors.edm_family(case, 8))
-    assert features.best_of(rows, case, "dpmpp_2m") == errors.Tried(family["edm rho 3 low 2"], "dpmpp_2m")
-    best = features.best_of(rows, case)
+    tuned = features.of_row(case, least(found[key], "tuned: "))
+    assert tuned == errors.Tried(family["edm rho 3 low 2"], "dpmpp_2m")
+    best = features.of_row(case, best_fixed(found, key)[1])
     assert best.sampler == "heun"
     assert best.schedule == errors.heuristics(case, 4)["edm"]  # two calls a step
 
