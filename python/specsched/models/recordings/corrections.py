@@ -12,7 +12,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from ..._support.checks import FloatArray
-from .series import interval
+from .series import places
 
 _OVERSAMPLING = 4  # points to a term of the series, for products of two of them
 _POINTS = 6  # of Gauss and Legendre between neighbouring levels: exact to rounding for series of degree 40
@@ -34,23 +34,29 @@ def corrected(grams: FloatArray, levels: FloatArray, slopes: FloatArray) -> Floa
     the recorded predictions by w with r dw/dr = w - k (w - e), e the errors, and its predictions by k (w - e).
     """
     found = []
-    for gram, slope in zip(grams, slopes, strict=True):
-        way = correction(levels, slope, grams.shape[1] // 2)
+    for gram, way in zip(grams, corrections(levels, slopes, grams.shape[1] // 2), strict=True):
         moments = way @ gram @ way.T
         found.append(0.5 * (moments + moments.T))  # symmetric to the last bit: files hold one half
     return np.array(found)
 
 
-def correction(levels: FloatArray, slope: FloatArray, count: int) -> FloatArray:
-    """Series of the predictions along the exact flow from those recorded and of errors, shape (count, 2 count)."""
+def corrections(levels: FloatArray, slopes: FloatArray, count: int) -> list[FloatArray]:
+    """For each slope, the series of predictions along the exact flow from those recorded and of errors.
+
+    Shape (count, 2 count).
+    """
     # Points where series of that degree are known best.
     at = np.cos(np.linspace(0.0, np.pi, _OVERSAMPLING * count))
     points = levels[-1] * (levels[0] / levels[-1]) ** (0.5 * (at + 1.0))
     points[0], points[-1] = levels[0], levels[-1]
     basis = chebyshev.chebvander(at, count - 1)
-    k = chebyshev.chebval(at, slope)
-    change = np.linalg.pinv(basis) @ (k[:, None] * (-_integrals(points, slope, slope, count) - basis))
-    return np.concatenate([np.eye(count), change], axis=1)
+    fit = np.linalg.pinv(basis)
+    found = []
+    for slope in slopes:
+        k = chebyshev.chebval(at, slope)
+        change = fit @ (k[:, None] * (-_integrals(points, slope, slope, count) - basis))
+        found.append(np.concatenate([np.eye(count), change], axis=1))
+    return found
 
 
 def _integrals(levels: FloatArray, slope: FloatArray, weight: FloatArray, count: int) -> FloatArray:
@@ -60,17 +66,13 @@ def _integrals(levels: FloatArray, slope: FloatArray, weight: FloatArray, count:
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
     width = 0.5 * (logs[:-1] - logs[1:])
     points = (0.5 * (logs[:-1] + logs[1:]))[:, None] + width[:, None] * nodes
-    places = _places(np.exp(points), levels)
+    inner = places(np.exp(points), levels)
     integral = chebyshev.chebint(slope, scl=half)
 
     def growth(x: FloatArray, place: FloatArray) -> FloatArray:
         return np.asarray(x - logs[0] - chebyshev.chebval(place, integral) + chebyshev.chebval(1.0, integral))
 
-    inside = np.exp(-growth(points, places)) * chebyshev.chebval(places, weight) * weights * width[:, None]
-    parts = np.einsum("ip,ipj->ij", inside, chebyshev.chebvander(places, count - 1))
+    inside = np.exp(-growth(points, inner)) * chebyshev.chebval(inner, weight) * weights * width[:, None]
+    parts = np.einsum("ip,ipj->ij", inside, chebyshev.chebvander(inner, count - 1))
     sums = np.concatenate([np.zeros((1, count)), np.cumsum(parts, axis=0)])
-    return np.asarray(np.exp(growth(logs, _places(levels, levels)))[:, None] * sums)
-
-
-def _places(at: FloatArray, levels: FloatArray) -> FloatArray:
-    return interval(at, float(levels[-1]), float(levels[0]))
+    return np.asarray(np.exp(growth(logs, places(levels, levels)))[:, None] * sums)

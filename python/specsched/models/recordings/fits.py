@@ -9,9 +9,9 @@ from numpy.polynomial import chebyshev
 
 from ..._support.checks import FloatArray
 from .bands import Bands
-from .corrections import corrected, correction
+from .corrections import corrected, corrections
 from .own import WORTHWHILE, Own, own_slopes, unexplained
-from .series import fit_matrix, interval
+from .series import fit_matrix, places
 
 # Predictions along the flow: beyond degree 28 the residual of trained networks no longer falls.
 DEGREE = 28
@@ -31,11 +31,6 @@ def degrees_for(levels: int) -> tuple[int, int]:
     """The usual degree of the fit and the high one, which few levels cannot tell."""
     usual = min(DEGREE, levels // 3)
     return usual, max(usual, min(_HIGH_DEGREE, int(_HIGH_SHARE * levels)))
-
-
-def places(levels: FloatArray) -> FloatArray:
-    """Places of the levels on [-1, 1]."""
-    return interval(levels, float(levels[-1]), float(levels[0]))
 
 
 class Fitted(NamedTuple):
@@ -63,7 +58,7 @@ def fits(
     sums: Sums, own: Own | None, bands: Bands, levels: FloatArray, variances: FloatArray, starts: int
 ) -> dict[str, FloatArray]:
     """Second moments per start, slopes as series, and how far the network is from both; no `own`: no slopes either."""
-    x = places(levels)
+    x = places(levels, levels)
     posterior = variances[:, None] * levels**2 / np.maximum(variances[:, None] + levels**2, 1e-300)
     fitted, smooth = _chosen(sums)
     gram, degree, deviation = fitted.gram, fitted.gram.shape[1] // 2 - 1, np.zeros(len(bands.sizes))
@@ -79,7 +74,7 @@ def fits(
         if _worthwhile(x, sums, own, slopes):
             gram, response = fitted.rest_gram, sums.rest_response
             both = (own.high if smooth else own.usual).T / np.sqrt(starts)
-            ways = [correction(levels, one, degree + 1) for one in slopes]
+            ways = corrections(levels, slopes, degree + 1)
             found["own"] = np.array([way @ one for way, one in zip(ways, both, strict=True)])
             found["own_slope"], found["own_variance"] = slopes, own.shares.T @ variances
         slope = _slopes(response, levels, variances, degree)
@@ -111,7 +106,7 @@ def _slopes(response: FloatArray, levels: FloatArray, variances: FloatArray, deg
     measured = response[1] / response[2]
     gaussian = _nearest_gaussian(measured, levels, variances)
     slope, low = np.asarray((fit_matrix(levels, degree) @ gaussian.T).T), min(_SLOPE_DEGREE, degree)
-    basis = chebyshev.chebvander(places(levels), low)
+    basis = chebyshev.chebvander(places(levels, levels), low)
     slope[:, : low + 1] += np.linalg.lstsq(basis, (measured - gaussian).T, rcond=None)[0].T
     return slope
 

@@ -24,10 +24,10 @@ from ..sampling import begin
 from ..tasks import batches, check_executor, spread
 from .bands import Bands, make_bands, power
 from .corrections import flow_of
-from .fits import Fitted, Sums, degrees_for, fits, places
+from .fits import Fitted, Sums, degrees_for, fits
 from .own import Own, along, own_directions, without
 from .recording import Recording
-from .series import fit_matrix
+from .series import fit_matrix, places
 
 # 120 and 60 levels: 16 starts cost 2,904 calls, and the fine run errs some 2e-4 of the data's spread on the networks
 # tried.
@@ -267,7 +267,7 @@ class _Flow:
         levels = self.schedule.sigmas[:-1]
         rows, fit = predictions.reshape(len(predictions), -1), fit_matrix(levels, degree)
         coefficients = fit @ rows
-        left = rows - chebyshev.chebvander(places(levels), degree) @ coefficients
+        left = rows - chebyshev.chebvander(places(levels, levels), degree) @ coefficients
         missed = states.reshape(rows.shape) - flow_of(levels, coefficients, states[0].ravel())
         both = np.concatenate([coefficients, fit @ missed]).reshape(-1, *predictions.shape[1:])
 

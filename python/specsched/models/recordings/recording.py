@@ -225,10 +225,8 @@ class Recording:
         return replace(
             self,
             starts=self.starts + other.starts,
-            own=np.concatenate(
-                _alike(np.sqrt(share) * self.own, np.sqrt(1.0 - share) * other.own, rows=False)
-            ),
-            own_slope=np.concatenate(_alike(self.own_slope, other.own_slope, rows=False)),
+            own=np.concatenate(_alike(np.sqrt(share) * self.own, np.sqrt(1.0 - share) * other.own)),
+            own_slope=np.concatenate(_alike(self.own_slope, other.own_slope)),
             own_variance=np.concatenate([self.own_variance, other.own_variance]),
             **{name: mean(name) for name in ("variances", "mean_powers", "gram", "slope", "roughness")},
             **{name: mean(name, 2) for name in ("slope_spread", "roughness_share", "reference_error")},
@@ -340,19 +338,13 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
         return False  # other kinds of data, of which other readers have more to say
 
 
-def _alike(a: Any, b: Any, rows: bool = True) -> tuple[Any, Any]:
-    """Series of two degrees as series of the higher one, of as many rows unless `rows` is False; else as they are."""
+def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Series of two degrees, which lie along all axes but the first, as series of the higher one; else as they are."""
     if np.shape(a) == np.shape(b):
         return a, b
-    shape = np.maximum(np.shape(a), np.shape(b))
+    most = np.maximum(np.shape(a), np.shape(b))[1:]
     first, second = (
-        np.pad(
-            x,
-            [
-                (0, (most - n) * (rows or axis > 0))
-                for axis, (most, n) in enumerate(zip(shape, x.shape, strict=True))
-            ],
-        )
+        np.pad(x, [(0, 0), *((0, more - n) for more, n in zip(most, x.shape[1:], strict=True))])
         for x in (a, b)
     )
     return first, second

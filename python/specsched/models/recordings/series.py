@@ -31,9 +31,10 @@ def leading(grams: FloatArray) -> tuple[FloatArray, list[int]]:
     return np.concatenate(predictions), bands
 
 
-def interval(levels: Any, sigma_floor: float, sigma_max: float) -> FloatArray:
-    """Place of levels on [-1, 1], even in log(sigma)."""
-    return np.asarray(2.0 * np.log(np.asarray(levels) / sigma_floor) / np.log(sigma_max / sigma_floor) - 1.0)
+def places(at: Any, levels: FloatArray) -> FloatArray:
+    """Places on [-1, 1], even in log(sigma): the highest of the levels, which come first, at 1, the lowest at -1."""
+    high, low = float(levels[0]), float(levels[-1])
+    return np.asarray(2.0 * np.log(np.asarray(at) / low) / np.log(high / low) - 1.0)
 
 
 def fit_matrix(levels: FloatArray, degree: int) -> FloatArray:
@@ -44,10 +45,9 @@ def fit_matrix(levels: FloatArray, degree: int) -> FloatArray:
     """
     from scipy.interpolate import make_interp_spline
 
-    places = interval(levels, float(levels[-1]), float(levels[0]))[::-1]
     count = max(_OVERSAMPLING * len(levels), 2 * (degree + 1))
     points = chebyshev.chebpts1(count)
-    spline = make_interp_spline(places, np.eye(len(levels))[::-1], k=_SPLINE_DEGREE)
+    spline = make_interp_spline(places(levels, levels)[::-1], np.eye(len(levels))[::-1], k=_SPLINE_DEGREE)
     # On these points the polynomials are orthogonal.
     scale = np.full((degree + 1, 1), 2.0 / count)
     scale[0] = 1.0 / count
