@@ -97,6 +97,7 @@ def design_eta(
         _at(solver, most)
     except ValueError as error:
         raise ValueError(f"eta_max={most:g} is more than the sampler takes: {error}") from None
+    checks.flag("per_step", per_step)
     if per_step and combine == "worst":
         raise ValueError(
             "per_step=True takes combine='mean'; combine='worst' goes with one eta for all steps"

@@ -210,6 +210,8 @@ def to_timesteps(
     >>> Schedule([150.0, 10.0, 1.0, 0.999, 0.0]).to_timesteps(abar).tolist()
     [994, 674, 258, 257]
     """
+    checks.flag("keep_first", keep_first)
+    checks.flag("keep_last", keep_last)
     grid = TrainingGrid(alphas_cumprod)
     steps, size = sigmas.size - 1, len(grid)
     if steps > size:

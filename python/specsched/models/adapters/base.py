@@ -70,6 +70,7 @@ class Adapter:
             )
         self.conditioning = dict(conditioning)
         self.unconditional = {**self.conditioning, **(unconditional or {})}
+        checks.flag("batched", batched)
         self.batched = bool(batched)
         self.sigma_min = sigma_min
         self.sigma_max = sigma_max

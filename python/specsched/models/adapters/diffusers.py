@@ -81,14 +81,15 @@ def from_diffusers(
     """
     if not callable(network):
         raise TypeError(f"network must be callable, got {type(network).__name__}")
+    checks.flag("round_timesteps", round_timesteps)
     levels = levels_of(scheduler, prediction_type)
     if timestep_scale is None:
         timestep_scale = 1e-3 if type(network).__name__ in _UNIT_TIME else 1.0
     return DiffusersDenoiser(
         network,
         levels,
-        float(timestep_scale),
-        bool(round_timesteps),
+        checks.real("timestep_scale", timestep_scale),
+        round_timesteps,
         conditioning,
         guidance_scale,
         unconditional,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._support import checks
 from ..._support.checks import FloatArray
 from ..._support.codes import ProcessName
 from ...samplers import Sampler
@@ -55,6 +56,7 @@ def sampler(design: Any, *, sampler: Any = None, flow: bool = False) -> KSampler
     >>> sigmas = ss.Schedule.load("design.json").to_k_diffusion()  # doctest: +SKIP
     >>> x = sample(model, torch.randn(1, 4, 64, 64) * sigmas[0], sigmas)  # doctest: +SKIP
     """
+    checks.flag("flow", flow)
     kind: ProcessName = "flow" if flow else "ve"
     schedule, solver, _ = resolve(design, sampler, None)
 

@@ -135,6 +135,7 @@ def load_spectrum(
     >>> load_spectrum("digits").dim
     64.0
     """
+    checks.flag("skip_bad", skip_bad)
     options: Options = {
         "size": size,
         "fit": fit,
