@@ -1,13 +1,21 @@
 // Limits of control groups, read from files as Linux has them, and what becomes of them in the number of threads.
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "check.hpp"
 #include "core/cores.hpp"
+#include "core/kernels/dispatch.hpp"
 #include "core/parallel.hpp"
+
+#if defined(_OPENMP) && !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 using namespace specsched;
 
@@ -69,9 +77,40 @@ void test_threads() {
 #endif
 }
 
+// Regions within regions take one thread, and so do processes made by fork, whose threads stayed behind.
+void test_one_thread_within_others() {
+    std::vector<int> inside(4, 0);
+    parallel_for(4, resolve_threads(2), [&](std::ptrdiff_t i) { inside[i] = resolve_threads(3); });
+#if defined(_OPENMP) && !defined(_WIN32)
+    for (const int threads : inside) CHECK(threads == 1, "one within a region");
+    const pid_t child = fork();
+    if (child == 0) std::exit(resolve_threads(3) == 1 ? 0 : 1);
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child, "a child");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "one within a forked process");
+    CHECK(resolve_threads(3) == 3, "as before in the process that made it");
+#endif
+}
+
+#if !defined(_WIN32)
+void test_environment() {
+    unsetenv("OMP_NUM_THREADS");
+    const int free = resolve_threads(0);
+    CHECK(free >= 1, "some");
+    setenv("OMP_NUM_THREADS", "1", 1);  // OpenMP read it before; here it says that the user chose
+    CHECK(resolve_threads(0) >= free, "what the user asks for is not cut to what control groups allow");
+    CHECK(std::string(kernels().name) == "baseline", "kernels named in the environment");
+}
+#endif
+
 }  // namespace
 
 int main() {
+#if !defined(_WIN32)
+    setenv("SPECSCHED_KERNELS", "baseline", 1);
+    test_environment();
+#endif
+    test_one_thread_within_others();
     const auto folder =
         std::filesystem::temp_directory_path() / ("specsched-cores-" + std::to_string(std::random_device()()));
     root = folder.string();

@@ -33,6 +33,22 @@ void test_sorting() {
     }
 }
 
+void test_descending() {
+    const VectorXd given = (VectorXd(5) << 1.0, 3.0, -2.0, 3.0, 0.5).finished();
+    CHECK(descending(given) == (VectorXd(5) << 3.0, 3.0, 1.0, 0.5, -2.0).finished(), "the largest first");
+}
+
+// Bounds that leave less than the least gaps: repaired levels keep the gaps from the bound below.
+void test_repair_without_room() {
+    const OrderConstraints order{0.0, -1.0, 0.5, 0.5};
+    const VectorXd u = repaired((VectorXd(3) << 2.0, -0.3, -7.0).finished(), order, 1e-3);
+    for (Index k = 0; k < 3; ++k)
+        CHECK_CLOSE(u[k], -1.0 + 0.5 * static_cast<double>(3 - k), 1e-15, 0.0, "equal gaps from below");
+    const OrderConstraints wide{0.0, -10.0, 0.5, 0.5};
+    const VectorXd kept = repaired((VectorXd(2) << -1.0, -3.0).finished(), wide, 1e-3);
+    CHECK(kept == (VectorXd(2) << -1.0, -3.0).finished(), "levels in order stay");
+}
+
 // The loss of a problem, with Newton steps that a test makes up.
 class Steered : public Objective {
   public:
@@ -213,6 +229,44 @@ void test_no_room() {
     }
 }
 
+// Searches cut short, each in its own way: admitted, never worse than the start, and no better than with more effort.
+void test_limited_efforts() {
+    const Data data = power_law(30);
+    const std::vector<double> even = geometric(80.0, 0.01, 20);
+    using Limit = std::function<void(DesignSettings&)>;
+    const std::pair<const char*, Limit> limits[] = {
+        {"as it is", [](DesignSettings&) {}},
+        {"many levels", [](DesignSettings& s) { s.many_levels = 5; }},
+        {"many levels, one start", [](DesignSettings& s) { s.many_levels = 5, s.starts.followed = 1; }},
+        {"many levels, few iterations",
+         [](DesignSettings& s) { s.many_levels = 5, s.newton.max_iterations = 6, s.starts.followed_many = 4; }},
+        {"many levels, short glances",
+         [](DesignSettings& s) { s.many_levels = 5, s.moves.glance = 1, s.starts.followed_many = 4; }},
+        {"no relocation", [](DesignSettings& s) { s.moves.relocations = 0, s.moves.block_rounds = 0; }},
+        {"one round of moves", [](DesignSettings& s) { s.moves.block_rounds = 1, s.moves.hopeless = 10.0; }},
+        {"one iteration", [](DesignSettings& s) { s.newton.max_iterations = 1; }},
+        {"one start, more to follow", [](DesignSettings& s) { s.starts.followed = 1, s.hops.followed = 5; }},
+        {"more hops with many levels", [](DesignSettings& s) { s.hops.many = 3, s.hops.hops_many = 20; }},
+    };
+    for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m"}) {
+        double free = 0.0;
+        for (const auto& [what, limit] : limits) {
+            DesignProblem problem = problem_of(data, sampler, Loss::w2, 80.0, 0.01, 20);
+            limit(problem.settings);
+            const DesignResult found = design(problem, even.data(), 1);
+            const std::string name = std::string(sampler) + ", " + what;
+            CHECK(problem.admits(found.sigmas.data()), name + ": admitted");
+            CHECK(found.loss <= found.start_losses[0], name + ": no worse than its start");
+            CHECK_CLOSE(found.loss, problem.loss_of(found.sigmas.data()), 1e-12, 0.0,
+                        name + ": the loss of its levels");
+            if (free == 0.0) free = found.loss;
+            CHECK(found.loss >= free * (1.0 - 0.02), name + ": hardly better than with all effort");
+            const bool converged = found.status == MinimizeStatus::converged;
+            CHECK(converged == (found.kkt_error <= problem.settings.newton.tolerance), name + ": says how it ended");
+        }
+    }
+}
+
 // Fewer hops take fewer evaluations, and each that is taken can only help.
 void test_hops() {
     const Data data = power_law(20);
@@ -234,6 +288,8 @@ void test_hops() {
 
 int main() {
     test_sorting();
+    test_descending();
+    test_repair_without_room();
     test_steps_that_lead_nowhere();
     test_steps_to_infinite_losses();
     test_falls_that_no_model_predicts();
@@ -241,6 +297,7 @@ int main() {
     test_many_tied_levels();
     test_moves_between_blocks();
     test_no_room();
+    test_limited_efforts();
     test_hops();
     return checks::report();
 }

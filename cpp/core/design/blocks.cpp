@@ -20,10 +20,10 @@ std::vector<Index> block_starts(const VectorXd& u, const MoveSettings& settings)
         const double above = j > 1 ? gap(j - 1) : 0.0, below = j + 1 < n ? gap(j + 1) : 0.0;
         if (gap(j) > settings.wide_gap * std::max(above, below)) starts.push_back(j);
     }
-    std::sort(starts.begin(), starts.end(), [&](Index a, Index b) { return gap(a) > gap(b); });
+    sort_by(starts, [&](Index j) { return -gap(j); });
     const auto most = static_cast<std::size_t>(settings.most_blocks);
     if (starts.size() >= most) starts.resize(most - 1);
-    std::sort(starts.begin(), starts.end());
+    sort_by(starts, [](Index j) { return j; });
     starts.insert(starts.begin(), 0);
     return starts;
 }
@@ -51,8 +51,7 @@ VectorXd moved_level(const VectorXd& u, const std::vector<Index>& starts, std::s
         if (wanted > 0) spread(u.segment(begin, size), wanted, moved.data() + filled);
         filled += wanted;
     }
-    std::sort(moved.data(), moved.data() + n, [](double a, double b) { return a > b; });
-    return moved;
+    return descending(std::move(moved));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace specsched {
@@ -45,6 +46,11 @@ std::vector<char> active_at(const OrderConstraints& order, const VectorXd& u, do
     std::vector<char> active(static_cast<std::size_t>(u.size()) + 1, 0);
     for (Index j = 0; j <= u.size() && u.size() > 0; ++j) active[static_cast<std::size_t>(j)] = slack[j] < closed;
     return active;
+}
+
+VectorXd descending(VectorXd u) {
+    std::sort(u.data(), u.data() + u.size(), std::greater<double>());
+    return u;
 }
 
 VectorXd repaired(VectorXd u, const OrderConstraints& order, double off) {

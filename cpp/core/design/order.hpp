@@ -27,6 +27,9 @@ Eigen::VectorXd slacks(const OrderConstraints& order, const Eigen::VectorXd& u);
 // Which constraints hold with equality, to `closed`.
 std::vector<char> active_at(const OrderConstraints& order, const Eigen::VectorXd& u, double closed);
 
+// The largest first.
+Eigen::VectorXd descending(Eigen::VectorXd u);
+
 // Levels pushed back into order, from the top down and then from the bottom up, and `off` away from every bound as far
 // as there is room.
 Eigen::VectorXd repaired(Eigen::VectorXd u, const OrderConstraints& order, double off);

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <limits>
 
 #include "core/design/search.hpp"
@@ -35,8 +34,7 @@ class Generator {
 
 // Sorted, so that the order holds, and inside the constraints with a little room.
 VectorXd inside(VectorXd moved, const OrderConstraints& order, const VectorXd& otherwise, double off) {
-    std::sort(moved.data(), moved.data() + moved.size(), std::greater<double>());
-    moved = repaired(std::move(moved), order, off);
+    moved = repaired(descending(std::move(moved)), order, off);
     return moved[0] < order.top - order.gap ? moved : otherwise;
 }
 

@@ -116,6 +116,14 @@ void test_tables_of_solvers() {
         }
         return false;
     };
+    SolverSpec told = parse_solver("multistep", {{"order", 1.0}});
+    told.model_times = {0.1, 0.0, 0.0, 0.0};
+    try {
+        modes::table_of(record(told, view(sigmas), 0.0, Derivatives::none), sigmas);
+        CHECK(false, "levels that the network is told are no table");
+    } catch (const std::invalid_argument& error) {
+        CHECK(std::string(error.what()).find("at its first level") != std::string::npos, error.what());
+    }
     CHECK(refused("heun") && refused("dpmpp_2s") && refused("ddpm"), "other solvers are no tables");
 }
 
@@ -238,6 +246,54 @@ void test_small_coefficients(const Case& c) {
     }
 }
 
+// Runs without a floor, of one step, from starts that are not admitted, and with tables of more columns than steps.
+void test_unusual_problems(const Case& c) {
+    const modes::Problem free{c.source, parse_solver("ddim", {}), {top, 0.0, 0.0, 1.0}, 3, 0.1, 4.0, {}};
+    const Levels tied{top, 2.0, 2.0, 0.0}, rising{top, 0.5, 2.0, 0.0}, good{top, 3.0, 0.3, 0.0};
+    const modes::Found found = modes::design(free, {tied, rising, good}, {});
+    const double start = total(modes::evaluate(c.source, free.spec, good, 0.1));
+    CHECK(found.bias_sum + found.noise_sum <= start, c.name + ", no floor: no worse than its start");
+    for (std::size_t k = 0; k < 3; ++k) CHECK(found.sigmas[k] > found.sigmas[k + 1], c.name + ", no floor: in order");
+    const modes::Problem short_run{c.source, parse_solver("dpmpp_2m", {}), {top, 0.0, lowest, 1.0}, 1, 0.1, 4.0, {}};
+    const modes::Found one = modes::design(short_run, {}, {});
+    CHECK(one.sigmas == (Levels{top, 0.0}), c.name + ", one step");
+    modes::Options few;
+    few.most_starts = 1;
+    const modes::Problem wide = problem_of(c.source, "multistep", {{"order", 6.0}}, 3, 0.0);
+    const modes::Found all = modes::design(wide, {good}, few);
+    CHECK(all.table.rows() == 3 && all.table.cols() == 5, c.name + ", more columns than steps");
+    CHECK(all.table.rightCols(3).isZero() && all.table(2, 1) != 0.0, c.name + ", what lies before the start is 0");
+}
+
+// Solvers that need no table, or bring one, get levels alone.
+void test_given_tables(const Case& c) {
+    modes::Problem problem = problem_of(c.source, "multistep", {{"order", 1.0}}, 4, 0.1);
+    const modes::Found first = modes::design(problem, {}, {});
+    const modes::Found euler = modes::design(problem_of(c.source, "ddim", {}, 4, 0.1), {}, {});
+    CHECK(first.sigmas == euler.sigmas && first.table.size() == 0, c.name + ", order 1 is DDIM");
+    problem.spec = parse_solver("multistep", {{"order", 2.0}});
+    problem.spec.coefficients = {0.0, 0.4, 0.4, 0.1};
+    const modes::Found given = modes::design(problem, {}, {});
+    CHECK(given.table.size() == 0, c.name + ", coefficients that are given stay");
+    CHECK_CLOSE(given.bias_sum + given.noise_sum,
+                total(modes::evaluate(c.source, problem.spec, given.sigmas, problem.eta)), 1e-12, 0.0,
+                c.name + ", and count");
+}
+
+// One step back at a time, each coefficient the best for what follows: better than none, with and without errors.
+void test_greedy_tables(const Case& c) {
+    const Levels sigmas{top, 7.0, 2.0, 0.5, 0.1, 0.0};
+    for (const double eta : {0.0, 0.1}) {
+        SolverSpec spec = parse_solver("multistep", {{"order", 3.0}});
+        const modes::Table table = modes::greedy_table(c.source, sigmas, 2, eta, 4.0);
+        for (int n = 0; n < 5; ++n)
+            for (int j = 0; j < 2; ++j) spec.coefficients.push_back(table(n, j));
+        const double with = total(modes::evaluate(c.source, spec, sigmas, eta));
+        CHECK(with < total(modes::evaluate(c.source, parse_solver("ddim", {}), sigmas, eta)),
+              c.name + ", greedy table");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -256,6 +312,9 @@ int main() {
         test_designs_of_tables(c);
         test_little_room(c);
         test_small_coefficients(c);
+        test_unusual_problems(c);
+        test_given_tables(c);
+        test_greedy_tables(c);
     }
     return checks::report();
 }
