@@ -14,6 +14,7 @@ import pytest
 import specsched as ss
 from specsched import baselines
 from specsched._support.caching import cached
+from specsched.plot import plot_schedules
 from specsched.schedules.baselines import _all_schedules, ladders, spacings
 from specsched.sources import demo_sound, load_spectrum
 from specsched.spectra.covariance import moments as covariance
@@ -82,6 +83,9 @@ CALLS: list[tuple[Callable[[], object], str]] = [
     (lambda: ss.Spectrum.from_stationary([[1e308, 1.0], [-1e308, 2.0]]), "samples"),
     (lambda: ss.Spectrum.from_covariance([[1e308, 1e308], [1e308, 1e308]]), "covariance"),
     (lambda: ss.Spectrum.from_covariance(np.eye(2), mean=[1e308, 0.0]), "mean"),
+    (lambda: ss.Spectrum.power_law(6, variance=3e307), "variance"),
+    (lambda: plot_schedules({"a": [2e292, 1.0, 0.0]}), "schedules.'a'"),
+    (lambda: plot_schedules({"a": [1.0, 1e-300]}), "schedules.'a'"),
     (lambda: demo_sound(10**9), "window"),
     # levels that are one number
     (lambda: SCHEDULE.timesteps(CLOSE), "alphas_cumprod"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._support import checks
 from .._support.texts import shared_texts
 from ..schedules.schedule import Schedule, as_schedule
 from ._style import (
@@ -122,4 +123,8 @@ def require_some(name: str, table: Mapping[str, Any]) -> None:
 def schedule_table(name: str, table: Any) -> dict[str, Schedule]:
     if not isinstance(table, Mapping):
         raise TypeError(f"{name} must map names to schedules, got {type(table).__name__}")
-    return {str(key): as_schedule(value) for key, value in table.items()}
+    schedules = {str(key): as_schedule(value) for key, value in table.items()}
+    for key, schedule in schedules.items():
+        for sigma in schedule.sigmas[[0, -1 if schedule[-1] > 0 else -2]]:
+            checks.level(f"a level of {name}[{key!r}]", sigma)
+    return schedules

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import _core
 from .._support import checks
 from . import stationary
 from .covariance import moments as _covariance
@@ -261,8 +262,8 @@ class FromData:
         exponent : float, >= 0
             Power at frequency f is proportional to f^-exponent; 0 is white noise. Photographs have 2 (D. J. Field,
             J. Opt. Soc. Am. A 4, 1987; 1.9 on average in van der Schaaf & van Hateren, Vision Research 36, 1996).
-        variance : float, > 0
-            Mean variance of an entry.
+        variance : float
+            Mean variance of an entry, > 0 and at most 1e100.
         channels : int
             Channels of the same power, independent of each other.
 
@@ -288,7 +289,7 @@ class FromData:
         if not 1 <= len(lengths) <= 3 or np.prod(lengths) > 1 << 28:
             raise ValueError(f"shape must have one to three sides and at most {1 << 28} entries, got {shape}")
         exponent = checks.real("exponent", exponent, minimum=0.0, maximum=100.0)
-        variance = checks.real("variance", variance, above=0.0)
+        variance = checks.real("variance", variance, above=0.0, maximum=_core.LARGEST_ENTRY)
         count = checks.integer("channels", channels, minimum=1)
         return _of(cls, stationary.of_power_law(lengths, exponent, variance, count))
 
