@@ -150,3 +150,43 @@ def test_large_and_compressed_spectra_give_the_same(sampler: str, error: float) 
     assert ss.evaluate(data.compress(), levels, **options) == pytest.approx(value, rel=1e-8)
     for threads in (1, 2, 3):
         assert ss.value_and_grad(data, levels, threads=threads, **options)[0] == value
+
+
+STOCHASTIC: list[Any] = [
+    "ddpm",
+    ss.samplers.DDIM(eta=0.4),
+    "dpm_2_ancestral",
+    ss.samplers.DPMpp2MSDE(eta=0.5, s_noise=1.1),
+    ss.samplers.DPMpp2MSDE(s_noise=0.9),
+]
+
+
+@pytest.mark.parametrize("sampler", STOCHASTIC, ids=repr)
+@pytest.mark.parametrize("eigenvalue", [0.0, 1e-100, 1e-8, 1.0, 1e8, 1e12, 1e16, 1e20, 1e50, 1e100])
+def test_laws_of_all_eigenvalues(sampler: Any, eigenvalue: float) -> None:
+    """Of a large one nearly everything is kept, and the limit's variance is what is lost: it does not cancel."""
+    data = ss.Spectrum([eigenvalue], weights=[2.0])
+    mine = ss.evaluate(data, LEVELS, sampler=sampler)
+    slow = reference_loss(data, LEVELS, target="limit", **of_reference(sampler), digits=130)
+    assert mine == pytest.approx(float(slow), rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize("sampler", STOCHASTIC, ids=repr)
+@pytest.mark.parametrize("process", ["vp", "ve", "flow"])
+def test_gradients_of_large_eigenvalues(sampler: Any, process: Any) -> None:
+    for eigenvalue in (1e16, 1e50):
+        data = ss.Spectrum([eigenvalue])
+        _, mine = ss.value_and_grad(data, LEVELS, sampler=sampler, process=process)
+        slow = reference_gradient(
+            data, LEVELS, process=process, target="limit", **of_reference(sampler), digits=50
+        )
+        np.testing.assert_allclose(mine * LEVELS, slow * LEVELS, rtol=0, atol=1e-9 * abs(slow * LEVELS).max())
+
+
+@pytest.mark.parametrize("sampler", STOCHASTIC, ids=repr)
+@pytest.mark.parametrize("loss", ["kl", "reverse_kl"])
+def test_divergences_of_large_eigenvalues(sampler: Any, loss: Any) -> None:
+    for eigenvalue in (1e12, 1e16, 1e50):
+        data = ss.Spectrum([eigenvalue])
+        slow = reference_loss(data, LEVELS, loss=loss, target="limit", **of_reference(sampler), digits=130)
+        assert ss.evaluate(data, LEVELS, sampler=sampler, loss=loss) == pytest.approx(float(slow), rel=1e-9)

@@ -6,9 +6,9 @@
 namespace specsched {
 namespace {
 
-// P_inf of a block with its derivatives by the two end levels.
+// P_inf of a block with its derivatives by the two end levels, and 1 - P_inf^2.
 struct LimitGain {
-    Pack value, first, last, first_first, first_last, last_last;
+    Pack value, first, last, first_first, first_last, last_last, lost;
 
     LimitGain(const Pack& lambda, const SweepEnds& ends) {
         const double c = ends.limit.exponent, twice = 2.0 * c, top = ends.first * ends.first,
@@ -18,6 +18,8 @@ struct LimitGain {
         const Pack high = Pack(1.0) / map_pack(lambda + Pack(top), bounded), raw = lambda + Pack(end);
         const Pack low = Pack(1.0) / map_pack(raw, bounded);
         value = map_pack(raw * high, [c](double base) { return limit_power(base, c); });
+        lost = map_pack(Pack((ends.first - ends.last) * (ends.first + ends.last)) * high, value * value,
+                        [c](double missing, double kept) { return limit_lost(missing, kept, c); });
         // Of log P_inf: by the first level, -2c r / (lambda + r^2), by the last one, 2c r / (lambda + r^2).
         const Pack a = Pack(-twice * ends.first) * high, b = Pack(twice * ends.last) * low;
         first = value * a;
@@ -179,32 +181,35 @@ struct LawDistance {
         return x;
     }
 
+    static Pack& innermost(Pack& x) { return x; }
+    static Pack& innermost(First& x) { return x.value; }
+    static Pack& innermost(Second& x) { return x.value.value; }
+
     // The standard deviation, with the variance bounded below where its root is taken.
-    static Pack root_of(const Pack& variance) { return sqrt(guarded<L>(variance)); }
-    static First root_of(First variance) {
-        variance.value = guarded<L>(variance.value);
-        return sqrt(variance);
-    }
-    static Second root_of(Second variance) {
-        variance.value.value = guarded<L>(variance.value.value);
+    template <class T>
+    static T root_of(T variance) {
+        innermost(variance) = guarded<L>(innermost(variance));
         return sqrt(variance);
     }
 
     template <class T>
     static LawTerm<T> parts_of(const Block& b, const EndTaylor& e, const SweepEnds& ends, const Pack& gain,
                                const Pack& injected) {
-        const T P = variable<T>(gain, 0), Q = variable<T>(injected, 1), R = limit_gain<T>(LimitGain(b.lambda, ends));
+        const LimitGain limit(b.lambda, ends);
+        const T P = variable<T>(gain, 0), Q = variable<T>(injected, 1), R = limit_gain<T>(limit);
         const T Z = of_last<T>(e.square), lambda = block_constant<T>(b.lambda), weight = block_constant<T>(b.weight);
         const T start = of_first<T>(e.start_of(b.lambda), e.start);
         const T output = Z * (P * P * start + Q);
-        T law = R * R * start;
+        const T kept = R * R;
+        T law = kept * start;
         if (!ends.limit.deterministic) {
             const double noise = ends.limit.noise;
             const T first = variable<T>(Pack(ends.first), 2), last = variable<T>(Pack(ends.last), 3);
-            const Pack beyond = e.own == 0.0 ? Pack(e.surplus.value) - b.lambda : Pack(e.surplus.value);
-            const T surplus =
-                of_first<T>(beyond, e.surplus) + block_constant<T>(Pack(1.0 - noise)) * (lambda + first * first);
-            law = block_constant<T>(Pack(noise)) * (lambda + last * last) + R * R * surplus;
+            const Pack surplus = e.own == 0.0 ? Pack(e.surplus.value) : Pack(e.surplus.value) + b.lambda;
+            const T beyond = of_first<T>(surplus, e.surplus) + block_constant<T>(Pack(1.0 - noise)) * (first * first);
+            T lost = block_constant<T>(Pack(1.0)) - kept;
+            innermost(lost) = limit.lost;  // its derivatives are those of what is kept
+            law = limit_variance(block_constant<T>(Pack(noise)), lambda, last * last, kept, lost, beyond);
         }
         law = Z * law;
         const T gap = P - R;

@@ -7,6 +7,7 @@
 
 #include "core/kernels/ddim.inl"
 #include "core/kernels/ddpm.inl"
+#include "core/limit.hpp"
 
 namespace specsched {
 namespace {
@@ -16,7 +17,7 @@ struct LimitRun {
     const StepTable& table;
     const EndTable& ends;
     KernelChunk& chunk;
-    double scale2;
+    double scale2, fallen;  // fallen: r_0^2 - r_S^2
     WaitingRows waiting;
     EndSlopes slopes;
     Lanes total{0.0};
@@ -26,6 +27,7 @@ struct LimitRun {
           ends(ends),
           chunk(chunk),
           scale2(ends.scale * ends.scale),
+          fallen((table.sigma[0] - table.sigma[table.steps]) * (table.sigma[0] + table.sigma[table.steps])),
           waiting(chunk.scratch, table.steps, chunk.gradient != nullptr) {}
 
     Lanes start_of(const Lanes& lambda) const { return Lanes(ends.start_variance) + lambda * Lanes(ends.own); }
@@ -99,15 +101,19 @@ struct DdpmLimitChunk {
         const DdpmSums<Lanes> s = want_gradient ? ddpm_block<true>(table, b, rows) : ddpm_block<false>(table, b, rows);
         const Lanes low = b.lambda + Lanes(table.square[S]), by_low = Lanes(1.0) / low, share = b.lambda * by_low;
         const Lanes gain = s.first, square = gain * gain;
-        const Lanes surplus = Lanes(r.ends.surplus) + b.lambda * Lanes(r.ends.own) - b.lambda;
+        const Lanes beyond = Lanes(r.ends.surplus) + b.lambda * Lanes(r.ends.own);
         const Lanes defect = share * s.lack;  // v_inf - v
-        const Lanes output = square * r.start_of(b.lambda) + s.injected, law = low + square * surplus;
+        const Lanes output = square * r.start_of(b.lambda) + s.injected;
+        // 1 - square = (1 + gain) (r_0^2 - r_S^2) / (lambda + r_0^2).
+        const Lanes lost = gain * by_low * Lanes(r.fallen) * (Lanes(1.0) + gain);
+        const Lanes law = limit_variance(Lanes(1.0), b.lambda, Lanes(table.square[S]), square, lost, beyond);
         const Lanes std = sqrt(output), law_std = sqrt(law);
         const Lanes difference = defect / (std + law_std), weighted = difference * b.weight * Lanes(r.scale2);
         r.total = r.total + difference * weighted;
         answer_probe(r.chunk, start, b,
                      [&](const Block& x) { return difference * (difference * x.weight * Lanes(r.scale2)); });
         if (!want_gradient) return;
+        const Lanes surplus = beyond - b.lambda;  // v_inf = lambda + r_S^2 + square surplus
         // By v and v_inf in y.
         const Lanes by_output = -(weighted / (std + Lanes(smallest_variance)));
         const Lanes by_law = weighted / (law_std + Lanes(smallest_variance)), both = by_output + by_law;

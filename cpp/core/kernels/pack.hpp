@@ -65,6 +65,14 @@ Pack map_pack(const Pack& x, const F& f) {
     for (int g = 0; g < pack_groups; ++g) z.group[g] = map_lanes(x.group[g], f);
     return z;
 }
+template <class F>
+Pack map_pack(const Pack& x, const Pack& y, const F& f) {
+    double a[pack_count], b[pack_count];
+    x.store(a);
+    y.store(b);
+    for (int l = 0; l < pack_count; ++l) a[l] = f(a[l], b[l]);
+    return Pack::load(a);
+}
 inline Pack sqrt(const Pack& x) {
     return map_pack(x, [](double v) { return std::sqrt(v); });
 }
@@ -72,11 +80,7 @@ inline Pack absolute(const Pack& x) {
     return map_pack(x, [](double v) { return std::fabs(v); });
 }
 inline Pack excess_over_log(const Pack& x, const Pack& ratio) {
-    double a[pack_count], b[pack_count];
-    x.store(a);
-    ratio.store(b);
-    for (int l = 0; l < pack_count; ++l) a[l] = excess_over_log(a[l], b[l]);
-    return Pack::load(a);
+    return map_pack(x, ratio, [](double a, double b) { return excess_over_log(a, b); });
 }
 
 }  // namespace specsched
