@@ -149,22 +149,30 @@ Array modes_losses(const Modes& set, const Sampler& sampler, const Matrix& rows,
     return Array(static_cast<py::ssize_t>(sums.size()), sums.data());
 }
 
-// The sums and the gradient of bias + noise by sigma, and by the table's numbers if it has one.
-py::tuple modes_gradient(const Modes& set, const Sampler& sampler, const Array& sigmas, double eta) {
+// The distance in data units, the root of bias + noise, and its gradient by sigma.
+py::tuple modes_value_and_grad(const Modes& set, const Sampler& sampler, const Array& sigmas, double eta,
+                               Process process) {
     const std::vector<double> levels = levels_of(sigmas);
-    const int steps = static_cast<int>(levels.size()) - 1;
-    const bool table = !sampler.spec.coefficients.empty();
-    const modes::Columns columns{steps, table ? back_of(sampler) : 0, false};
-    modes::SumsAndGradient found{};
+    const modes::Columns columns{static_cast<int>(levels.size()) - 1, 0, false};
+    Array gradient = new_array(static_cast<py::ssize_t>(levels.size()));
+    double* const slots = gradient.mutable_data();
+    double root = 0.0;
+    Dual<double, 1> scale;
     {
         py::gil_scoped_release unlock;
-        const Program program = program_of(sampler, levels, eta, Derivatives::first, table);
-        found = modes::sums_and_gradient(*set.source, program, levels, columns, table);
+        const Program program = program_of(sampler, levels, eta, Derivatives::first, false);
+        const modes::SumsAndGradient found = modes::sums_and_gradient(*set.source, program, levels, columns, false);
+        root = std::sqrt(found.bias + found.noise);
+        scale = signal_scale(process, Dual<double, 1>::variable(levels.back(), 0));
+        const double slope = root > 0.0 ? 0.5 * scale.value / root : 0.0;
+        for (std::size_t k = 0; k < levels.size(); ++k) slots[k] = slope * found.slopes[static_cast<py::ssize_t>(k)];
+        slots[levels.size() - 1] += scale.d[0] * root;
     }
-    return py::make_tuple(found.bias, found.noise, array_of(found.slopes));
+    return py::make_tuple(scale.value * root, gradient);
 }
 
-// Rows of errors (modes, then channels of every prediction), and their derivatives as in modes_gradient.
+// Rows of errors (modes, then channels of every prediction), and their derivatives by sigma, and by the table's numbers
+// if there is one.
 py::tuple modes_jacobian(const Modes& set, const Sampler& sampler, const Array& sigmas, double eta) {
     const std::vector<double> levels = levels_of(sigmas);
     const bool table = !sampler.spec.coefficients.empty();
@@ -247,7 +255,8 @@ void bind_modes(py::module_& m) {
     run_arguments("modes_sums", &modes_sums);
     m.def("modes_losses", &modes_losses, py::arg("modes"), py::arg("sampler"), py::arg("rows").noconvert(),
           py::arg("eta"));
-    run_arguments("modes_gradient", &modes_gradient);
+    m.def("modes_value_and_grad", &modes_value_and_grad, py::arg("modes"), py::arg("sampler"),
+          py::arg("sigmas").noconvert(), py::arg("eta"), py::arg("process"));
     run_arguments("modes_jacobian", &modes_jacobian);
     m.def("greedy_coefficients", &greedy_coefficients, py::arg("modes"), py::arg("sigmas").noconvert(), py::arg("back"),
           py::arg("eta"), py::arg("limit"));

@@ -314,13 +314,13 @@ def modes_sums(modes: Modes, sampler: Sampler, sigmas: _Array, eta: float) -> tu
 # Their sum for each row of levels.
 def modes_losses(modes: Modes, sampler: Sampler, rows: _Array, eta: float) -> _Array: ...
 
-# The same, and the gradient of their sum by sigma; for a table of coefficients also by its numbers (at most three per
-# step), row by row, and by the model times.
-def modes_gradient(
-    modes: Modes, sampler: Sampler, sigmas: _Array, eta: float
-) -> tuple[float, float, _Array]: ...
+# The root of their sum in data units, and its gradient by sigma.
+def modes_value_and_grad(
+    modes: Modes, sampler: Sampler, sigmas: _Array, eta: float, process: Process
+) -> tuple[float, _Array]: ...
 
-# Errors of the modes, then what the error of each prediction becomes in every channel; Jacobian as above.
+# Errors of the modes, then what the error of each prediction becomes in every channel; Jacobian by sigma, for a table
+# of coefficients also by its numbers (at most three per step), row by row, and by the model times.
 def modes_jacobian(modes: Modes, sampler: Sampler, sigmas: _Array, eta: float) -> tuple[_Array, _Array]: ...
 
 # Coefficients that are best in each step, shape (steps, back).

@@ -125,7 +125,14 @@ Program record_as(const SolverSpec& spec, const LevelsView& levels, double error
     program.operations.reserve(4 * steps);
     program.source.reserve(8 * steps);
     program.factor.reserve(8 * steps);
-    if constexpr (!std::is_same_v<T, double>) program.factor_slope.reserve(8 * steps);
+    program.level.reserve(2 * steps);
+    program.level_kind.reserve(2 * steps);
+    program.step_end.reserve(steps);
+    program.step_output.reserve(steps);
+    if constexpr (!std::is_same_v<T, double>) {
+        program.factor_slope.reserve(8 * steps);
+        program.level_slope.reserve(2 * steps);
+    }
     program.error = error * error;
     Tape<T> tape;
     Carry carry;

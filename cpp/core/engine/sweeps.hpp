@@ -72,6 +72,25 @@ struct SweepTile {
     double* cross;  // [directions x directions]: H += cross + cross^T
 };
 
+// A program over channels of affine modes. Rows of all tables are channels, a multiple of channel_padding; those past the
+// last channel hold zeros.
+constexpr std::ptrdiff_t channel_padding = 8;
+struct ChannelSweep {
+    SweepProgram program;
+    const std::ptrdiff_t* column;  // per operation that predicts: of its level in the tables
+    std::ptrdiff_t rows;
+    const double *slope, *slope_d;  // k and its derivative by log r [rows x columns]
+    double* gain;  // from each register to the output [rows x registers]; holds zeros, and ones for the output
+    double* by_shift;  // sums of the gains of a [rows x columns]; holds zeros
+};
+
+// The forward sweep after it: m of every register, the sum over a channel's modes of error slope times register.
+struct ChannelAdjoints {
+    const double *shift, *shift_d;  // the same sums of a, and of its derivative by log r [rows x columns]
+    double* moments;  // [rows x registers]; holds m of the start, and what errors of predictions feed
+    double *by_factor, *by_log;  // [terms], [levels]: sums of adjoints, of levels by their logarithm; added to
+};
+
 struct SweepTable {
     const char* name;
     std::ptrdiff_t (*scratch_size)(const SweepProgram&);
@@ -80,6 +99,8 @@ struct SweepTable {
     double (*loss)(const SweepProgram&, const SweepEnds&, const SweepChunk&);
     void (*gradient)(const SweepProgram&, const SweepEnds&, const SweepChunk&, SweepSums&);
     void (*hessian)(const SweepProgram&, const SweepEnds&, const SweepChunk&, const SweepTile&);
+    void (*channel_gains)(const ChannelSweep&);
+    void (*channel_adjoints)(const ChannelSweep&, const ChannelAdjoints&);
 };
 
 // The table for this machine (sweeps_dispatch.cpp).

@@ -252,6 +252,7 @@ void gradient_of(const SweepProgram& p, const SweepEnds& ends, const SweepChunk&
 }  // namespace
 }  // namespace specsched
 
+#include "core/engine/sweeps_channels.inl"
 #include "core/engine/sweeps_hessian.inl"
 
 namespace specsched {
@@ -267,6 +268,10 @@ void gradient(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& ch
 
 void hessian(const SweepProgram& p, const SweepEnds& ends, const SweepChunk& chunk, const SweepTile& tile) {
     with_term(ends, [&](auto term) { hessian_of<decltype(term)>(p, ends, chunk, tile); });
+}
+
+SweepTable sweep_table(const char* name) {
+    return {name, scratch_size, tile_scratch_size, transfer, loss, gradient, hessian, channel_gains, channel_adjoints};
 }
 
 }  // namespace

@@ -5,8 +5,6 @@
 #include "core/engine/sweeps.inl"
 
 extern "C" const void* specsched_sweeps_baseline() {
-    static const specsched::SweepTable table{"baseline",          specsched::scratch_size, specsched::tile_scratch_size,
-                                             specsched::transfer, specsched::loss,         specsched::gradient,
-                                             specsched::hessian};
+    static const specsched::SweepTable table = specsched::sweep_table("baseline");
     return &table;
 }

@@ -11,10 +11,15 @@ namespace specsched::modes {
 using ByColumns = Eigen::Ref<const Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
 using AnyMatrix = Eigen::Ref<const Eigen::MatrixXd, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
 
+// Into c, which is neither of them.
+inline void multiply(const ByColumns& a, const AnyMatrix& b, Eigen::Ref<Eigen::MatrixXd> c) {
+    kernels().product({a.data(), a.outerStride(), b.data(), b.innerStride(), b.outerStride(), c.data(), c.outerStride(),
+                       a.rows(), a.cols(), b.cols()});
+}
+
 inline Eigen::MatrixXd product(const ByColumns& a, const AnyMatrix& b) {
     Eigen::MatrixXd c(a.rows(), b.cols());
-    kernels().product({a.data(), a.outerStride(), b.data(), b.innerStride(), b.outerStride(), c.data(), c.rows(),
-                       a.rows(), a.cols(), b.cols()});
+    multiply(a, b, c);
     return c;
 }
 

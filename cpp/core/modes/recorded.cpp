@@ -76,25 +76,29 @@ std::vector<MatrixXd> weighted(const MatrixXd& prediction, const std::vector<int
 
 }  // namespace
 
-MatrixXd Interval::polynomials(const std::vector<double>& places, Index terms) const {
+void Interval::polynomials(const std::vector<double>& places, Eigen::Ref<MatrixXd> out) const {
+    constexpr Index together = 4;  // recurrences side by side: each waits for its last term
+    using Numbers = Eigen::Array<double, together, 1>;
     const Index count = static_cast<Index>(places.size());
-    ArrayXXd u(1, count), moves(1, count);
-    for (Index l = 0; l < count; ++l) {
-        const double x = places[static_cast<std::size_t>(l)];
-        u(0, l) = std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
-        moves(0, l) = x < low_ || x > high_ ? 0.0 : 1.0 / half();
-    }
-    MatrixXd out(terms, 2 * count);
-    auto t = out.leftCols(count).array();
-    auto d = out.rightCols(count).array();
-    for (Index j = 0; j < terms; ++j)
-        for (Index l = 0; l < count; ++l) {
-            t(j, l) = j == 0 ? 1.0 : j == 1 ? u(0, l) : 2.0 * u(0, l) * t(j - 1, l) - t(j - 2, l);
-            d(j, l) = j == 0   ? 0.0
-                      : j == 1 ? moves(0, l)
-                               : 2.0 * (t(j - 1, l) * moves(0, l) + u(0, l) * d(j - 1, l)) - d(j - 2, l);
+    for (Index first = 0; first < count; first += together) {
+        const Index here = std::min(together, count - first);
+        Numbers u = Numbers::Zero(), moves = Numbers::Zero();
+        for (Index l = 0; l < here; ++l) {
+            const double x = places[static_cast<std::size_t>(first + l)];
+            u[l] = std::clamp((2.0 * x - low_ - high_) / (high_ - low_), -1.0, 1.0);
+            moves[l] = x < low_ || x > high_ ? 0.0 : 1.0 / half();
         }
-    return out;
+        Numbers t = Numbers::Ones(), d = Numbers::Zero(), t_before = u, d_before = moves;
+        for (Index j = 0; j < out.rows(); ++j) {
+            for (Index l = 0; l < here; ++l) {
+                out(j, first + l) = d[l];
+                out(j, count + first + l) = t[l];
+            }
+            const Numbers d_next = 2.0 * (t * moves + u * d) - d_before, t_next = 2.0 * u * t - t_before;
+            t_before = t, d_before = d;
+            t = t_next, d = d_next;
+        }
+    }
 }
 
 Recorded::Recorded(double lowest, double highest, ArrayXXd prediction, std::vector<int> band, ArrayXd weight,
@@ -115,29 +119,28 @@ Recorded::Recorded(double lowest, double highest, ArrayXXd prediction, std::vect
 
 Recorded::Basis Recorded::basis(const std::vector<double>& levels) const {
     const Index n = prediction_.cols(), count = static_cast<Index>(levels.size());
-    std::vector<double> places;
-    for (const double level : levels) places.push_back(level > 0.0 ? std::log(level) : interval_.low());
+    std::vector<double> places(levels);
+    for (double& place : places) place = place > 0.0 ? std::log(place) : interval_.low();
     const Index terms = std::max({n, trajectory_.cols(), slope_.cols(), roughness_.cols()});
-    Basis at{count, interval_.polynomials(places, terms), MatrixXd(n, 3 * count), ArrayXd::Ones(count)};
-    at.said.leftCols(count) = at.series.topRightCorner(n, count);
-    at.said.middleCols(count, count) = at.series.topLeftCorner(n, count);
-    at.said.rightCols(count) = product(trajectory_, at.series.topLeftCorner(trajectory_.cols(), count));
+    Basis at{count, n, MatrixXd(terms, 3 * count), ArrayXd::Ones(count)};
+    interval_.polynomials(places, at.all);
+    multiply(trajectory_, at.values(trajectory_.cols()), at.all.topRightCorner(n, count));
     const double lowest = std::exp(interval_.low());
     for (Index l = 0; l < count; ++l) {
-        const double level = levels[static_cast<std::size_t>(l)];
         if (places[static_cast<std::size_t>(l)] > interval_.high()) at.moves[l] = 0.0;
-        if (level >= lowest) continue;
-        const double share = level / lowest;
-        at.said.col(2 * count + l) = share * at.said.col(2 * count + l) + (1.0 - share) * at.said.col(count + l);
+        const double share = levels[static_cast<std::size_t>(l)] / lowest;
+        if (share >= 1.0) continue;
+        auto solution = at.all.col(2 * count + l).head(n);
+        solution = share * solution + (1.0 - share) * at.all.col(count + l).head(n);
     }
     return at;
 }
 
 ChannelTable Recorded::channel_table(const Basis& at, const std::vector<double>& levels, double eta) const {
     const Index count = at.levels, bands = slope_.rows();
-    const MatrixXd slopes = product(slope_, at.series.topRows(slope_.cols()));
     const ArrayXXd none = ArrayXXd::Zero(bands, count);
-    ChannelTable out{slopes.leftCols(count), slopes.rightCols(count), none, none, none, none};
+    ChannelTable out{
+        product(slope_, at.values(slope_.cols())), product(slope_, at.slopes(slope_.cols())), none, none, none, none};
     // Without an assumed error the modes are taken as exact.
     if (!(eta > 0.0)) return out;
     for (Index l = 0; l < count; ++l) {
@@ -147,9 +150,8 @@ ChannelTable Recorded::channel_table(const Basis& at, const std::vector<double>&
         out.spread_d.col(l) = out.spread.col(l) * posterior;
     }
     if (roughness_.cols() == 0) return out;
-    const ArrayXXd rough = product(roughness_, at.series.topRows(roughness_.cols())).array().colwise() * root_;
-    out.rough = rough.leftCols(count);
-    out.rough_d = rough.rightCols(count);
+    out.rough = product(roughness_, at.values(roughness_.cols())).array().colwise() * root_;
+    out.rough_d = product(roughness_, at.slopes(roughness_.cols())).array().colwise() * root_;
     return out;
 }
 
@@ -161,7 +163,7 @@ ChannelAnswers Recorded::channel_answers(double level, double eta) const {
 // a = s - k y*, and its derivative by log r; y* moves by y* - s.
 Shifts Recorded::shifts(double level, const ArrayXd& slope, const ArrayXd& slope_d) const {
     const Basis at = basis({level});
-    const ArrayXXd said = product(prediction_, at.said).array();
+    const ArrayXXd said = product(prediction_, at.said()).array();
     Shifts out{said.col(1), said.col(0)};
     for (Index i = 0; i < prediction_.rows(); ++i) {
         const int c = channel_[static_cast<std::size_t>(i)];
@@ -172,7 +174,7 @@ Shifts Recorded::shifts(double level, const ArrayXd& slope, const ArrayXd& slope
     return out;
 }
 
-ArrayXd Recorded::solution(double level) const { return product(prediction_, basis({level}).said.rightCols(1)); }
+ArrayXd Recorded::solution(double level) const { return product(prediction_, basis({level}).said().rightCols(1)); }
 
 // A mode with the coefficients c has s = c . T(x), and y* = c . Y(x) with the trajectories Y of the basis.
 class AlongRecorded : public Along {
@@ -180,22 +182,26 @@ class AlongRecorded : public Along {
     AlongRecorded(const Recorded& of, const std::vector<double>& levels, double eta) : of_(of), at_(of.basis(levels)) {
         channels_ = of.channel_table(at_, levels, eta);
     }
-    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+    double squares(const SomeChannels& by_shift, const SomeChannels& by_solution, ChannelSums* sums) const override {
         const Index count = at_.levels;
         // In each band, the errors of its modes are combinations of those of the basis.
         MatrixXd by(by_shift.rows(), 2 * count);
-        by << by_shift.matrix(), (by_solution - by_shift * channels_.slope).matrix();
-        const MatrixXd basis = product(at_.said.rightCols(2 * count), by.transpose());
+        by.leftCols(count) = by_shift;
+        by.rightCols(count) = by_solution - by_shift * channels_.slope;
+        const MatrixXd basis = product(at_.said().rightCols(2 * count), by.transpose());
         double sum = 0.0;
-        MatrixXd slopes(basis.cols(), basis.rows());
+        MatrixXd slopes(basis.cols(), basis.rows()), error(basis.rows(), 1), slope(basis.rows(), 1);
         for (Index c = 0; c < basis.cols(); ++c) {
-            const MatrixXd error = product(of_.errors_[static_cast<std::size_t>(c)], basis.col(c));
-            sum += error.squaredNorm();
-            if (sums != nullptr)
-                slopes.row(c) = 2.0 * product(of_.errors_transposed_[static_cast<std::size_t>(c)], error).transpose();
+            const MatrixXd& errors = of_.errors_[static_cast<std::size_t>(c)];
+            auto own = error.topRows(errors.rows());
+            multiply(errors, basis.col(c), own);
+            sum += own.squaredNorm();
+            if (sums == nullptr) continue;
+            multiply(of_.errors_transposed_[static_cast<std::size_t>(c)], own, slope);
+            slopes.row(c) = 2.0 * slope.transpose();
         }
         if (sums == nullptr) return sum;
-        const ArrayXXd said = product(slopes, at_.said).array();
+        const ArrayXXd said = product(slopes, at_.said()).array();
         sums->solution = said.rightCols(count);
         sums->shift = said.middleCols(count, count) - channels_.slope * sums->solution;
         const ArrayXXd moved = (sums->solution - said.middleCols(count, count)).rowwise() * at_.moves.transpose();
@@ -216,7 +222,9 @@ std::unique_ptr<Along> Recorded::along(const std::vector<double>& levels, std::p
 ArrayXd Recorded::flow(double level, double last) const {
     const auto exponent = [&](double r) {
         const double x = std::max(r > 0.0 ? std::log(r) : interval_.low(), interval_.low());
-        return ArrayXd(x - (slope_integral_ * interval_.polynomials({x}, slope_integral_.cols()).col(0)).array());
+        MatrixXd series(slope_integral_.cols(), 2);
+        interval_.polynomials({x}, series);
+        return ArrayXd(x - (slope_integral_ * series.col(1)).array());
     };
     return (exponent(last) - exponent(level)).exp();
 }

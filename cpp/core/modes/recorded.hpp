@@ -14,8 +14,9 @@ class Interval {
     double low() const { return low_; }
     double high() const { return high_; }
     double half() const { return 0.5 * (high_ - low_); }
-    // T_0, T_1, ... at some places, then their derivatives by log r [terms x 2 places].
-    MatrixXd polynomials(const std::vector<double>& places, std::ptrdiff_t terms) const;
+    // Derivatives by log r of T_0, T_1, ... at some places, then they themselves, in the first columns of `out`
+    // [terms x 2 places or more].
+    void polynomials(const std::vector<double>& places, Eigen::Ref<MatrixXd> out) const;
 
   private:
     double low_, high_;
@@ -45,12 +46,15 @@ class Recorded : public Group {
 
   private:
     friend class AlongRecorded;
-    // What a network that predicts T_0, T_1, ... says along its trajectories at some levels.
+    // What networks that predict T_0, T_1, ... say along their trajectories at some levels: derivatives of s by log r, then
+    // s, of as many terms as any series has, then y* of the n networks that are needed [terms x 3 levels].
     struct Basis {
-        std::ptrdiff_t levels;
-        MatrixXd series;  // T_0, T_1, ... of as many terms as any series has, then their derivatives [terms x 2 levels]
-        MatrixXd said;  // derivatives of s by log r, then s, then y* [n x 3 levels]
+        std::ptrdiff_t levels, n;
+        MatrixXd all;
         ArrayXd moves;  // whether y* still moves there: 0 above the highest level
+        auto slopes(std::ptrdiff_t terms) const { return all.topLeftCorner(terms, levels); }
+        auto values(std::ptrdiff_t terms) const { return all.block(0, levels, terms, levels); }
+        auto said() const { return all.topRows(n); }
     };
     Basis basis(const std::vector<double>& levels) const;
     ChannelTable channel_table(const Basis& at, const std::vector<double>& levels, double eta) const;

@@ -7,38 +7,29 @@ namespace specsched::modes {
 
 namespace {
 
-ChannelTable channel_table(std::ptrdiff_t channels, std::ptrdiff_t levels) {
-    const ArrayXXd none = ArrayXXd::Zero(channels, levels);
-    return {none, none, none, none, none, none};
-}
-
-void put(const ChannelAnswers& said, std::ptrdiff_t level, ChannelTable& to) {
-    to.slope.col(level) = said.slope;
-    to.slope_d.col(level) = said.slope_d;
-    to.spread.col(level) = said.spread;
-    to.spread_d.col(level) = said.spread_d;
-    to.rough.col(level) = said.rough;
-    to.rough_d.col(level) = said.rough_d;
+template <class Numbers>
+ChannelFields<Numbers> filled(const Numbers& all) {
+    return {all, all, all, all, all, all};
 }
 
 class ByMode : public Along {
   public:
     ByMode(const Group& group, const std::vector<double>& levels, std::ptrdiff_t ends, double eta) : group_(group) {
         const auto modes = group.weight().size(), count = static_cast<std::ptrdiff_t>(levels.size());
-        channels_ = channel_table(group.channels(), count);
+        channels_ = filled<ArrayXXd>(ArrayXXd::Zero(group.channels(), count));
         shift_ = shift_d_ = solution_ = ArrayXXd::Zero(modes, count);
         for (std::ptrdiff_t l = 0; l < count; ++l) {
             const double level = levels[static_cast<std::size_t>(l)];
             if (l == 0 || l >= count - ends) solution_.col(l) = group.solution(level);
             if (level == 0.0) continue;
             const ChannelAnswers said = group.channel_answers(level, eta);
-            put(said, l, channels_);
+            field_by_field(channels_, said, [&](ArrayXXd& to, const ArrayXd& from, bool) { to.col(l) = from; });
             const Shifts a = group.shifts(level, said.slope, said.slope_d);
             shift_.col(l) = a.shift;
             shift_d_.col(l) = a.shift_d;
         }
     }
-    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+    double squares(const SomeChannels& by_shift, const SomeChannels& by_solution, ChannelSums* sums) const override {
         ArrayXd error = ArrayXd::Zero(shift_.rows());
         for (std::ptrdiff_t l = 0; l < by_shift.cols(); ++l)
             for (std::ptrdiff_t i = 0; i < error.size(); ++i) {
@@ -77,22 +68,18 @@ class Several : public Along {
             parts_.push_back(group->along(levels, ends, eta));
             all_channels_ += group->channels();
         }
-        channels_ = channel_table(all_channels_, static_cast<std::ptrdiff_t>(levels.size()));
+        channels_ = filled<ArrayXXd>(ArrayXXd::Zero(all_channels_, static_cast<std::ptrdiff_t>(levels.size())));
         std::ptrdiff_t at = 0;
         for (std::size_t g = 0; g < parts_.size(); ++g) {
             const ChannelTable& part = parts_[g]->channels();
             const double root = std::sqrt(shares[g]);
-            const auto rows = [&](ArrayXXd& to) { return to.middleRows(at, part.slope.rows()); };
-            rows(channels_.slope) = part.slope;
-            rows(channels_.slope_d) = part.slope_d;
-            rows(channels_.spread) = root * part.spread;
-            rows(channels_.spread_d) = root * part.spread_d;
-            rows(channels_.rough) = root * part.rough;
-            rows(channels_.rough_d) = root * part.rough_d;
+            field_by_field(channels_, part, [&](ArrayXXd& to, const ArrayXXd& from, bool deviation) {
+                to.middleRows(at, from.rows()) = (deviation ? root : 1.0) * from;
+            });
             at += part.slope.rows();
         }
     }
-    double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const override {
+    double squares(const SomeChannels& by_shift, const SomeChannels& by_solution, ChannelSums* sums) const override {
         if (sums != nullptr)
             sums->shift = sums->shift_d = sums->solution = ArrayXXd::Zero(all_channels_, by_shift.cols());
         double sum = 0.0;
@@ -152,20 +139,15 @@ Source::Source(std::vector<GroupPointer> groups, std::vector<double> shares)
 }
 
 ChannelAnswers Source::channel_answers(double level, double eta) const {
-    ChannelAnswers all;
-    for (ArrayXd* const part : {&all.slope, &all.slope_d, &all.spread, &all.spread_d, &all.rough, &all.rough_d})
-        part->resize(channels_);
+    ChannelAnswers all = filled<ArrayXd>(ArrayXd::Zero(channels_));
     std::ptrdiff_t channel = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const ChannelAnswers one = groups_[g]->channel_answers(level, eta);
         const std::ptrdiff_t channels = one.slope.size();
         const double root = std::sqrt(shares_[g]);
-        all.slope.segment(channel, channels) = one.slope;
-        all.slope_d.segment(channel, channels) = one.slope_d;
-        all.spread.segment(channel, channels) = one.spread * root;
-        all.spread_d.segment(channel, channels) = one.spread_d * root;
-        all.rough.segment(channel, channels) = one.rough * root;
-        all.rough_d.segment(channel, channels) = one.rough_d * root;
+        field_by_field(all, one, [&](ArrayXd& to, const ArrayXd& from, bool deviation) {
+            to.segment(channel, channels) = (deviation ? root : 1.0) * from;
+        });
         channel += channels;
     }
     return all;

@@ -12,23 +12,34 @@ namespace specsched::modes {
 using Eigen::ArrayXd;
 using Eigen::ArrayXXd;
 
-// What the denoiser says at one level, with derivatives by log r. Modes that share a slope share a channel; errors of
-// predictions enter by channel.
-struct ChannelAnswers {
-    ArrayXd slope, slope_d;    // k [channels]
+// What the denoiser says, with derivatives by log r. Modes that share a slope share a channel; errors of predictions enter
+// by channel.
+template <class Numbers>
+struct ChannelFields {
+    Numbers slope, slope_d;  // k
     // Standard deviations of the error of a prediction, all directions together: of a smooth one, of which neighbouring
-    // levels have a part in common (core/engine/engine.hpp), and of a white one [channels].
-    ArrayXd spread, spread_d, rough, rough_d;
+    // levels have a part in common (core/engine/engine.hpp), and of a white one.
+    Numbers spread, spread_d, rough, rough_d;
 };
+// Calls visit(field, the same field of the other, whether it is a standard deviation).
+template <class To, class From, class Visit>
+void field_by_field(ChannelFields<To>& to, const ChannelFields<From>& from, const Visit& visit) {
+    visit(to.slope, from.slope, false);
+    visit(to.slope_d, from.slope_d, false);
+    visit(to.spread, from.spread, true);
+    visit(to.spread_d, from.spread_d, true);
+    visit(to.rough, from.rough, true);
+    visit(to.rough_d, from.rough_d, true);
+}
+using ChannelAnswers = ChannelFields<ArrayXd>;  // at one level [channels]
+using ChannelTable = ChannelFields<ArrayXXd>;  // at several [channels x levels]; without meaning where the level is 0
+
 struct Shifts {
     ArrayXd shift, shift_d;  // a [modes]
 };
 struct Answers : ChannelAnswers, Shifts {};
 
-// The same at several levels, one column for each; without meaning where the level is 0.
-struct ChannelTable {
-    ArrayXXd slope, slope_d, spread, spread_d, rough, rough_d;  // [channels x levels]
-};
+using SomeChannels = Eigen::Ref<const ArrayXXd>;
 
 // Sums over the modes of each channel [channels x levels].
 struct ChannelSums {
@@ -44,7 +55,7 @@ class Along {
     const ChannelTable& channels() const { return channels_; }
     // The sum over the modes of weight e^2, e the sum over the levels of by_shift a + by_solution y*; the factors are
     // [channels x levels]. With `sums`, also those of its slopes by e times a, its derivative by log r, and y*.
-    virtual double squares(const ArrayXXd& by_shift, const ArrayXXd& by_solution, ChannelSums* sums) const = 0;
+    virtual double squares(const SomeChannels& by_shift, const SomeChannels& by_solution, ChannelSums* sums) const = 0;
 
   protected:
     ChannelTable channels_;

@@ -102,14 +102,7 @@ def real(
     below: float | None = None,
 ) -> float:
     """A finite number, within closed (minimum, maximum) or open (above, below) bounds."""
-    unmasked(name, value)
-    scalar = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
-    if not scalar and not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
-        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        raise ValueError(f"{name} is too large for double precision, got {brief(value)}") from None
+    number = value if type(value) is float else _as_float(name, value)
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if above is not None and number <= above:
@@ -121,6 +114,17 @@ def real(
     if maximum is not None and number > maximum:
         raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
     return number
+
+
+def _as_float(name: str, value: object) -> float:
+    unmasked(name, value)
+    scalar = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
+    if not scalar and not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise ValueError(f"{name} is too large for double precision, got {brief(value)}") from None
 
 
 def level(name: str, value: object) -> float:

@@ -21,14 +21,13 @@ def modes_of(source: Any) -> Modes:
     return found
 
 
-def only_distances(**given: str) -> None:
+def only_distances(*, loss: str, target: str) -> None:
     """Raise for anything but the W2 distance to the exact solution: modes follow single trajectories."""
-    codes.criterion(
-        "vp", given.get("loss", "w2"), given.get("target", "limit")
-    )  # names that are known at all
-    for name, only in (("loss", "w2"), ("target", "limit")):
-        if given.get(name, only) != only:
-            raise ValueError(
-                f"{name}={given[name]!r} is not available on modes: they follow the distance to the exact "
-                f"solution from the same start, {name}={only!r}"
-            )
+    codes.criterion("vp", loss, target)  # names that are known at all
+    if (loss, target) == ("w2", "limit"):
+        return
+    name, given, only = ("loss", loss, "w2") if loss != "w2" else ("target", target, "limit")
+    raise ValueError(
+        f"{name}={given!r} is not available on modes: they follow the distance to the exact solution from the same "
+        f"start, {name}={only!r}"
+    )

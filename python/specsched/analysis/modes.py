@@ -320,12 +320,9 @@ class Modes:
         The start and the exact solution move with the two ends.
         """
         levels, solver, eta = self.checked(schedule, sampler, denoiser_error)
-        bias, noise, slopes = _core.modes_gradient(self._core, solver.core, levels.sigmas, eta)
-        last = float(levels.sigmas[-1])
-        scale, root = self.scale_at(last), math.sqrt(bias + noise)
-        gradient = slopes[: levels.sigmas.size] * (0.5 * scale / root if root > 0.0 else 0.0)
-        gradient[-1] += root * {"vp": -last * scale**3, "ve": 0.0, "flow": -(scale**2)}[self.process]
-        return scale * root, gradient
+        return _core.modes_value_and_grad(
+            self._core, solver.core, levels.sigmas, eta, codes.PROCESSES[self.process]
+        )
 
     def checked(self, schedule: Any, sampler: Any, denoiser_error: Any) -> tuple[Schedule, Sampler, float]:
         """The arguments, or an error that says what does not fit these modes."""
@@ -343,8 +340,6 @@ class Modes:
             raise ValueError(
                 f"the schedule has a level at {lowest:g}, below the lowest recorded one, {self.sigma_floor:g}"
             )
-        if type(denoiser_error) is float and denoiser_error == 0.0:
-            return levels, solver, 0.0
         return levels, solver, checks.real("denoiser_error", denoiser_error, minimum=0.0)
 
     def scale_at(self, sigma: float) -> float:
