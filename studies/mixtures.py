@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import specsched as ss
+from specsched.testing import GaussianMixture
 
 HIGH, LOW = 14.6, 0.03
 VARIANCES = 1.0 / (1.0 + np.arange(6.0)) ** 2
@@ -27,23 +28,18 @@ class Mixture:
     """The exact denoiser of a mixture of Gaussians; guidance prefers four of its parts."""
 
     def __init__(self, guidance: float = 1.0) -> None:
-        draw = np.random.default_rng(3)
-        self.centres = draw.standard_normal((12, 6)) * np.sqrt(VARIANCES / 2)
+        centres = np.random.default_rng(3).standard_normal((12, 6)) * np.sqrt(VARIANCES / 2)
+        within = np.diag(VARIANCES / 2)
+        self.whole, self.preferred = (
+            GaussianMixture(np.ones(count), centres[:count], [within] * count) for count in (12, 4)
+        )
         self.guidance = guidance
 
-    def part(self, y: Any, sigma: float, members: slice) -> Any:
-        centres, spread = self.centres[members], VARIANCES / 2
-        total = spread + sigma**2
-        weights = -np.sum((y[:, None] - centres) ** 2 / (2 * total), axis=2)
-        weights = np.exp(weights - weights.max(axis=1, keepdims=True))
-        mean = weights @ centres / weights.sum(axis=1, keepdims=True)
-        return mean + spread / total * (y - mean)
-
     def __call__(self, y: Any, sigma: float) -> Any:
-        without = self.part(y, sigma, slice(None))
+        without = self.whole.denoise(y, sigma)
         if self.guidance == 1.0:
             return without
-        return without + self.guidance * (self.part(y, sigma, slice(0, 4)) - without)
+        return without + self.guidance * (self.preferred.denoise(y, sigma) - without)
 
 
 def noise(rows: int, shape: tuple[int, ...] = (6,), seed: int = 0) -> Any:

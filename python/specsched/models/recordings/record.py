@@ -138,7 +138,8 @@ def record(
         flow = _Flow(denoiser, starts, fine, kind, float(slopes) * float(rough.std()))
         flows = list(spread(executor, flow, parts, meter))
     outputs = np.concatenate([part.outputs for part in flows])
-    sums = Sums(*(sum(values) for values in zip(*(part.sums for part in flows), strict=True)))
+    kept = [part.sums for part in flows if part.sums is not None]
+    sums = Sums(*(sum(values) for values in zip(*kept, strict=True)))
     own = Own.joined([part.own for part in flows if part.own is not None]) if slopes else None
     variances, mean_powers = _moments(kind, outputs)
     return Recording(
@@ -177,7 +178,7 @@ def probe_model(calls: Calls, like: Array, low: float, high: float) -> FloatArra
 
 class _Part(NamedTuple):
     outputs: FloatArray
-    sums: Any  # Sums; nothing without bands
+    sums: Sums | None  # nothing without bands
     own: Own | None
     calls: int
 
@@ -214,7 +215,7 @@ class _Flow:
         with ops.quiet():
             outputs = ops.to_host(run(program_of(SOLVER, self.schedule), first, predict, ops))
         if self.bands is None:
-            return _Part(outputs, (), None, calls.calls)
+            return _Part(outputs, None, None, calls.calls)
         history = [_flat(values) for values in (predictions, states, errors, changes)]
         sums, own = self._sums(self.bands, first.shape[1:], *history)
         return _Part(outputs, sums, own, calls.calls)
