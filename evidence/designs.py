@@ -10,7 +10,7 @@ from typing import Any
 import specsched as ss
 
 from .errors import Case, Tried
-from .rivals import EQUAL_CALLS, NAMES, RIVALS, Known
+from .rivals import EQUAL_CALLS, NAMES, Known, chosen
 from .rivals import SOLVERS as METHOD_SOLVERS
 
 RECORDED_STARTS = 16  # enough for networks without labels; better four for each label
@@ -82,9 +82,8 @@ class Designs:
 
     def rival(self, name: str, solver: str, steps: int, equal: int | None) -> Tried:
         """What a published method chooses. What it measures once for a network is counted where it comes first."""
-        before, plain = self.known.calls, name.removesuffix(EQUAL_CALLS)
-        limits = {"most": equal} if equal is not None and name != plain else {}
-        found = timed(lambda: RIVALS[plain](self.known, solver, steps, **limits))
+        before = self.known.calls
+        found = timed(lambda: chosen(self.known, name, solver, steps, equal))
         return found._replace(spent=self.known.calls - before)
 
     def refined(self, name: str, start: Tried, case: Case) -> Tried:

@@ -11,7 +11,7 @@ the starts falls on all alike, are the same for every schedule.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ import specsched as ss
 from specsched.models.reference import SOLVER, fine_schedule
 from specsched.testing.gaussians import squared_bures
 
+from .designs import EQUAL_TO
 from .errors import Case, Tried, case_of, edm_family, heuristics, steps_of, write
 from .networks import CHECKPOINTS
 from .pictures import picture
-from .tables.cells import EDM, best_fixed, cells, least
+from .rivals import EQUAL_CALLS, NAMES, Known, chosen
+from .tables.cells import EDM, Cell, best_fixed, cells, least
 from .train import samples
 
 RESULTS = Path(__file__).parent / "results"
@@ -90,8 +92,11 @@ def energy(one: np.ndarray, other: np.ndarray) -> float:
     """
 
     def mean(a: np.ndarray, b: np.ndarray) -> float:
-        squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-        return float(np.sqrt(squares.clip(min=0)).mean())
+        total, lengths = 0.0, (b**2).sum(axis=1)
+        for some in np.array_split(a, -(-len(a) // 1000)):  # 10,000 by 10,000 would take gigabytes
+            squares = (some**2).sum(axis=1)[:, None] + lengths - 2 * some @ b.T
+            total += float(np.sqrt(squares.clip(min=0)).sum())
+        return total / (len(a) * len(b))
 
     return max(0.0, 2 * mean(one, other) - mean(one, one) - mean(other, other))
 
@@ -131,26 +136,32 @@ def schedules(case: Case, name: str, calls: int, results: Path) -> Iterator[tupl
         yield f"{kind}, refined", Tried(kept, ss.samplers.from_saved(kept.made_for["sampler"]))
 
 
+def of_rivals(known: Known, names: list[str], calls: int, cell: Cell) -> Iterator[tuple[str, Tried]]:
+    """What published methods choose; those with equal calls have as many as refining took in this cell."""
+    equal = int(cell[EQUAL_TO]["spent"]) if EQUAL_TO in cell else None
+    for name in names:
+        if equal or not name.endswith(EQUAL_CALLS):
+            yield f"rival: {name}", Tried(*chosen(known, name, "dpmpp_2m", calls, equal))
+
+
 def measure(
-    case: Case, name: str, calls: list[int], count: int, results: Path, classifier: Classifier, data: Tensor
+    case: Case, tried: Iterable[tuple[str, int, Tried]], count: int, classifier: Classifier, data: Tensor
 ) -> tuple[list[dict[str, Any]], list[Tensor]]:
-    """Rows of the table, and the first samples of each for the picture."""
+    """Rows of the table, and the first samples of each for the picture: converged, then each title with its calls."""
     noise = case.noise(count, SEED)
     fine = Tried(fine_schedule(case.high, case.floor, REFERENCE_LEVELS), SOLVER)
     own = draw(case, noise, fine)
     real, converged = classifier.features(data), classifier.features(own)
-    rows, shown = [], [own[:10]]
-    tried = [("converged", REFERENCE_LEVELS, own)]
-    for number in calls:
-        for title, one in schedules(case, name, number, results):
-            tried.append((title, number, draw(case, noise, one)))
-            shown.append(tried[-1][2][:10])
-    for title, number, x in tried:
+    rows: list[dict[str, Any]] = []
+    shown: list[Tensor] = []
+
+    def add(title: str, calls: int, x: Tensor) -> None:
         found = classifier.features(x)
+        shown.append(x[:10])
         rows.append(
             {
                 "schedule": title,
-                "calls": number,
+                "calls": calls,
                 "frechet_data": f"{frechet(found, real):.4g}",
                 "energy_data": f"{energy(found, real):.4g}",
                 "frechet_converged": f"{frechet(found, converged):.4g}",
@@ -159,6 +170,10 @@ def measure(
             }
         )
         print(" ".join(map(str, rows[-1].values())), flush=True)
+
+    add("converged", REFERENCE_LEVELS, own)
+    for title, calls, one in tried:
+        add(title, calls, draw(case, noise, one))
     return rows, shown
 
 
@@ -171,6 +186,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where errors and refined designs lie")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     parser.add_argument("--calls", type=int, nargs="+", default=[5, 8])
+    parser.add_argument("--rivals", nargs="*", choices=NAMES, default=[])
     parser.add_argument("--count", type=int, default=1000, help="a multiple of 100")
     parser.add_argument("--seen", type=int, default=60_000, help="samples that train the classifier")
     parser.add_argument("--out", type=Path, required=True)
@@ -184,7 +200,16 @@ def main() -> None:
     classifier = fit(x[rest], labels[rest], args.seen)
     right = (classifier(x[held]).argmax(dim=1) == labels[held]).float().mean()
     print(f"classifier: {100 * right:.1f} % of {len(held)} held-out samples right", flush=True)
-    rows, shown = measure(case, args.name, args.calls, args.count, args.results, classifier, x[held])
+    known, found = Known(case.denoiser, case.some, case.high, case.floor), cells(args.results)
+    tried = (
+        (title, calls, one)
+        for calls in args.calls
+        for title, one in (
+            *schedules(case, args.name, calls, args.results),
+            *of_rivals(known, args.rivals, calls, found[args.name, 1.0, "dpmpp_2m", calls]),
+        )
+    )
+    rows, shown = measure(case, tried, args.count, classifier, x[held])
     write(args.out, rows)
     if args.picture:
         from PIL import Image

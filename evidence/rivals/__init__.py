@@ -7,6 +7,8 @@ values; a last step to 0 follows, as every framework takes it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import dmn, entropic, gits, learned, score_optimal
 from .knowledge import Choice, Known
 
@@ -25,4 +27,12 @@ EQUAL_CALLS = ", equal calls"
 NAMES = (*RIVALS, *(name + EQUAL_CALLS for name in SOLVERS))
 """Those that learn also with as many network calls as refining a designed solver took, instead of their own number."""
 
-__all__ = ["EQUAL_CALLS", "NAMES", "RIVALS", "SOLVERS", "Choice", "Known"]
+
+def chosen(known: Known, name: str, solver: Any, steps: int, equal: int | None = None) -> Choice:
+    """What one of `NAMES` chooses; `equal` limits the network calls of those that say so."""
+    plain = name.removesuffix(EQUAL_CALLS)
+    limits = {"most": equal} if equal is not None and name != plain else {}
+    return RIVALS[plain](known, solver, steps, **limits)
+
+
+__all__ = ["EQUAL_CALLS", "NAMES", "RIVALS", "SOLVERS", "Choice", "Known", "chosen"]
