@@ -66,9 +66,11 @@ class Designs:
             }
         for name in (n for n in found if n.endswith("recording")):
             found[name] = found[name]._replace(spent=self.recording.calls)
-        if solver == "dpmpp_2m" and steps <= self.refine_up_to:
+        if steps <= self.refine_up_to:
             found |= {
-                f"{n}, refined": self.refined(n, found[n], case) for n in self.refine_from if n in found
+                f"{n}, refined": self.refined(n, found[n], case, solver)
+                for n in self.refine_from
+                if n in found
             }
         equal = found[EQUAL_TO].spent if EQUAL_TO in found else self.spent.get(steps)
         rivals = [n for n in self.rivals_of(solver) if equal or not n.endswith(EQUAL_CALLS)]
@@ -86,8 +88,8 @@ class Designs:
         found = timed(lambda: chosen(self.known, name, solver, steps, equal))
         return found._replace(spent=self.known.calls - before)
 
-    def refined(self, name: str, start: Tried, case: Case) -> Tried:
-        """Levels (and coefficients) moved on the network itself, on the recorded starts."""
+    def refined(self, name: str, start: Tried, case: Case, solver: str) -> Tried:
+        """Levels (and coefficients of designed solvers) moved on the network itself, on the recorded starts."""
         found = timed(
             lambda: ss.refine(
                 start.schedule, self.denoiser, self.noise, sampler=start.sampler, sigma_floor=case.floor
@@ -96,6 +98,7 @@ class Designs:
         if self.keep is not None:
             self.keep.mkdir(parents=True, exist_ok=True)
             words = [f"{case.guidance:g}", str(start.schedule.steps), *name.replace(",", "").split()]
+            words += [solver] if solver != "dpmpp_2m" else []
             found.schedule.save(self.keep / ("_".join(words) + ".json"))
         return found._replace(spent=found.spent + start.spent)
 
