@@ -85,7 +85,7 @@ def row(guidance: float, starts: str, judged: list[Judged]) -> str:
     """A row of the table."""
     ranges = ["-".join(f"{f(one.ratios):.2f}".lstrip("0") for f in (min, max)) for one in judged]
     cells = sum(len(one.ratios) for one in judged)
-    counts = [str(cells), str(within(judged, 1.3)), str(within(judged, 2.0))]
+    counts = [str(cells), *(str(within(judged, factor)) for factor in (1.2, 1.3, 2.0))]
     return "| " + " | ".join([f"{guidance:g}", starts, *counts, *ranges]) + " |"
 
 
