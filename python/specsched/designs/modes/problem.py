@@ -46,8 +46,9 @@ RECORDED_FREE_ERROR = (0.03, 0.015)
 to `FEW_STEPS`, falling to the second at `MANY_STEPS`.
 
 Errors over those with .03 throughout, orders 3 and 4, in the mean of `digits`, `cifar16_eps` and `cifar16_edm` with
-guidance 1, 3 and 7.5: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17 1.38), at 15 .89 .88, at 20 .68 .68. With .015
-at 8 calls on other starts, without guidance: 1.12 1.07, .96 .97 and 1.13 .92."""
+guidance 1, 3 and 7.5, the own spectrum beside the recording: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17
+1.38), at 15 .89 .88, at 20 .68 .68. With .015 at 8 calls on other starts, without guidance: 1.12 1.07, .96 .97 and
+1.13 .92."""
 
 OWN_SHARE = ((12, 15), (0.5, 0.0))
 """Share of a recording's own spectrum in what is minimised: always the first for levels alone, the second for designed
