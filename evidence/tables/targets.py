@@ -58,7 +58,7 @@ def over_rivals(found: Cells) -> Ratios:
             yield key, error(cell[name]) / error(least(cell, "rival: "))
 
 
-SOLVERS = {"solver": "designed solver", "solver of order 4": "designed solver of order 4"}
+SOLVERS = {"solver": "designed solver", "order 4": "designed solver of order 4"}
 REFINED_SOLVERS = (
     "designed solver, spectrum, refined",
     "designed solver, recording, refined",
@@ -140,7 +140,7 @@ def targets(results: Path) -> str:
                     f"{limit:g}",
                     f"{100 * share:.0f} %",
                     *counts,
-                    "met" if reached else "**missed**",
+                    "met" if reached else "*missed*",
                 ]
             )
     head = "error of | at most | in | " + " | ".join(in_short(*group) for group in groups)

@@ -77,7 +77,7 @@ def test_targets_count_the_cells_that_keep_a_limit(tmp_path: Path) -> None:
         line for line in tables.TABLES["targets"](tmp_path).splitlines() if "recording, over tuned" in line
     ]
     assert [line.split(" | ")[1:] for line in lines] == [
-        ["1.05", "75 %", "1/1", "0/1", "", "1/2", "**missed** |"],
+        ["1.05", "75 %", "1/1", "0/1", "", "1/2", "*missed* |"],
         ["1.25", "95 %", "1/1", "1/1", "", "2/2", "met |"],
     ]
 
