@@ -51,7 +51,7 @@ def every_solver(results: Path) -> str:
     rows = []
     for network, guidance, solver in dict.fromkeys(key[:3] for key in found):
         mine = {key[3]: cell for key, cell in found.items() if key[:3] == (network, guidance, solver)}
-        row = [in_short(network, guidance), solver]
+        row = [in_short(network, guidance), solver.removeprefix("dpmpp_")]
         for calls in columns:
             compared = (
                 [over(mine[calls], n, "tuned: ") for n in ("spectrum", "recording")] if calls in mine else []
@@ -59,7 +59,7 @@ def every_solver(results: Path) -> str:
             row.append(without_zeros(compared))
         untuned = [over(cell, "spectrum", "heuristic: ") for cell in mine.values()]
         rows.append([*row, without_zeros([min(untuned, key=float), max(untuned, key=float)])])
-    return table("network | solver" + "".join(f" | {c} calls" for c in columns) + " | over untuned", rows)
+    return table("network | solver" + "".join(f" | {c}" for c in columns) + " | over untuned", rows)
 
 
 def without_zeros(ratios: list[str]) -> str:
