@@ -55,8 +55,9 @@ OWN_SHARE = ((12, 15), (0.5, 0.0))
 solvers with 15 steps and more, falling in between.
 
 There the error on the spectrum would be most of the sum. Errors over those with .5 throughout, orders 3 and 4:
-`cifar16_eps` .54 .50 at 15 calls and .51 .40 at 20, `digits` .94 1.08 and .86 1.03, `cifar16_edm` with guidance 3 1.07
-.97 and .91 .85. With 5 to 12 calls none errs 1.1 to 1.3 times as much with guidance 3, .6 to 1.0 on `cifar16_eps`."""
+`cifar16_eps` .54 .50 at 15 calls and .51 .40 at 20, `digits` .94 1.08 and .86 1.03, `cifar16_edm` with guidance 3
+1.07 .97 and .91 .85, with 7.5 1.25 1.24 and 1.12 1.06. With 5 to 12 calls none errs 1.1 to 1.3 times as much with
+guidance 3, .6 to 1.0 on `cifar16_eps`."""
 
 FREE_ERROR = (0.06, 0.03)
 """The same from a spectrum alone.
