@@ -97,10 +97,9 @@ def test_a_grid_that_does_not_begin_where_the_recording_does(recording: ss.Recor
 def test_paths_are_no_worse_than_designs_one_by_one(recording: ss.Recording, sampler: Any) -> None:
     path = ss.design_path(recording, [6, 3, 4], sampler=sampler)
     assert list(path) == [6, 3, 4]
-    equal = 1e-9 if isinstance(sampler, str) else 1e-2  # of tables, sums within 1 % count as equal
     for count, found in path.items():
         alone = ss.design(recording, count, sampler=sampler)
-        assert loss_of(recording, found) <= loss_of(recording, alone) * (1 + equal)
+        assert loss_of(recording, found) <= loss_of(recording, alone) * (1 + 1e-9)
 
 
 def test_scans_take_recordings(recording: ss.Recording, guided: list[ss.Recording]) -> None:
