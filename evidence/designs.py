@@ -98,7 +98,8 @@ class Designs:
         if self.keep is not None:
             self.keep.mkdir(parents=True, exist_ok=True)
             words = [f"{case.guidance:g}", str(start.schedule.steps), *name.replace(",", "").split()]
-            words += [solver] if solver != "dpmpp_2m" else []
+            if solver != "dpmpp_2m":
+                words.append(solver)
             found.schedule.save(self.keep / ("_".join(words) + ".json"))
         return found._replace(spent=found.spent + start.spent)
 

@@ -28,7 +28,7 @@ from .errors import Case, Tried, case_of, edm_family, heuristics, steps_of, writ
 from .networks import CHECKPOINTS
 from .pictures import picture
 from .rivals import EQUAL_CALLS, NAMES, Known, chosen
-from .tables.cells import EDM, Cell, best_fixed, cells, least
+from .tables.cells import EDM, Cell, Key, best_fixed, cells, least
 from .train import samples
 
 RESULTS = Path(__file__).parent / "results"
@@ -116,10 +116,12 @@ def of_row(case: Case, row: dict[str, Any]) -> Tried:
     return Tried(known[row["schedule"].split(": ")[1]], row["solver"])
 
 
-def schedules(case: Case, name: str, calls: int, results: Path) -> Iterator[tuple[str, Tried]]:
+def schedules(
+    case: Case, name: str, calls: int, found: dict[Key, Cell], results: Path
+) -> Iterator[tuple[str, Tried]]:
     """EDM, the best that the table of errors found without a design, designs, and what was refined and kept."""
     ends = {"sigma_max": case.high, "sigma_floor": case.floor}
-    found, key = cells(results), (name, case.guidance, "dpmpp_2m", calls)
+    key = (name, case.guidance, "dpmpp_2m", calls)
     yield "EDM (rho 7)", of_row(case, found[key][EDM])
     yield "tuned", of_row(case, least(found[key], "tuned: "))
     yield "best fixed solver", of_row(case, best_fixed(found, key)[1])
@@ -205,7 +207,7 @@ def main() -> None:
         (title, calls, one)
         for calls in args.calls
         for title, one in (
-            *schedules(case, args.name, calls, args.results),
+            *schedules(case, args.name, calls, found, args.results),
             *of_rivals(known, args.rivals, calls, found[args.name, 1.0, "dpmpp_2m", calls]),
         )
     )

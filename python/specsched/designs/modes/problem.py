@@ -238,7 +238,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
             sources,
             parts,
             options,
-            own_share(solver, count),
+            _own_share(solver, count),
             (high, low or floor or LOWEST_SHARE * high) if free else None,
         ),
         worst=worst and len(parts) > 1,
@@ -282,7 +282,7 @@ def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: f
     return float((high / (bottom or LOWEST_SHARE * high)) ** (0.5 / count))
 
 
-def own_share(solver: Sampler, steps: int) -> float:
+def _own_share(solver: Sampler, steps: int) -> float:
     """Share of a recording's own spectrum in what a design on it minimises."""
     return float(np.interp(steps, *OWN_SHARE)) if needs_coefficients(solver) else OWN_SHARE[1][0]
 
