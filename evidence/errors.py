@@ -21,7 +21,7 @@ from .train import samples
 
 SOLVERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm", "ddim", "heun")
 FIXED_ORDERS = ("dpmpp_2m", "dpmpp_3m", "unipc", "deis", "ipndm")  # rivals of a designed multistep solver
-CALLS = (4, 5, 6, 8, 10, 12, 15, 20)
+CALLS = (4, 5, 6, 8, 10, 12, 15, 20, 30)
 # The family that is tuned in hindsight, on the very starts that judge: powers rho and lowest level over the floor.
 POWERS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
 LOWEST = (1.0, 2.0, 4.0)

@@ -63,8 +63,8 @@ def every_solver(results: Path) -> str:
 
 
 def without_zeros(ratios: list[str]) -> str:
-    """Ratios beside each other, .95 for 0.95."""
-    return " ".join(one.removeprefix("0") for one in ratios)
+    """Ratios beside each other with two digits: .95 for 0.95, 1.3 for 1.27."""
+    return " ".join(one.removeprefix("0") if float(one) < 1.0 else f"{float(one):.1f}" for one in ratios)
 
 
 PREDICTED = ("predicted", "recorded")  # by the spectrum, by the recording

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .cells import Cell, Key, best_fixed, cells, error, in_short, least, table, tried_all
+from ..errors import read
+from .cells import NETWORKS, Cell, Key, best_fixed, cells, error, in_short, least, table, tried_all
 
 Ratios = Iterator[tuple[Key, float]]
 Cells = dict[Key, Cell]
@@ -58,12 +59,30 @@ def over_rivals(found: Cells) -> Ratios:
             yield key, error(cell[name]) / error(least(cell, "rival: "))
 
 
+def over_rivals_in_features(results: Path, column: str) -> Callable[[Cells], Ratios]:
+    """The best of the refined solvers over the best published method, in a distance to the converged samples."""
+
+    def ratios(_: Cells) -> Ratios:
+        for network in NETWORKS:
+            path = results / f"features_{network}.csv"
+            rows = read(path) if path.exists() else []
+            for calls in dict.fromkeys(row["calls"] for row in rows):
+                cell = {row["schedule"]: float(row[column]) for row in rows if row["calls"] == calls}
+                rivals = [value for name, value in cell.items() if name.startswith("rival: ")]
+                if rivals:
+                    mine = min(cell[name] for name in REFINED_SOLVERS if name in cell)
+                    yield (network, 1.0, "dpmpp_2m", int(calls)), mine / min(rivals)
+
+    return ratios
+
+
 SOLVERS = {"solver": "designed solver", "order 4": "designed solver of order 4"}
 REFINED_SOLVERS = (
     "designed solver, spectrum, refined",
     "designed solver, recording, refined",
     "designed solver of order 4, recording, refined",
 )
+PUBLISHED = ((1.0, 0.8), (1.05, 1.0))
 TARGETS = (
     Target(
         "levels, spectrum, over untuned",
@@ -117,9 +136,11 @@ TARGETS = (
     Target(
         "solver, refined, over best published",
         over_rivals,
-        ((1.0, 0.8), (1.05, 1.0)),
+        PUBLISHED,
     ),
 )
+FEATURES = {"Frechet": "frechet_converged", "energy": "energy_converged"}
+"""Columns of the tables of features."""
 
 
 def targets(results: Path) -> str:
@@ -127,8 +148,16 @@ def targets(results: Path) -> str:
     found = cells(results)
     groups = list(dict.fromkeys(key[:2] for key in found))
     rows = []
-    for target in TARGETS:
+    in_features = [
+        Target(
+            f"{name} distance, refined, over published", over_rivals_in_features(results, column), PUBLISHED
+        )
+        for name, column in FEATURES.items()
+    ]
+    for target in (*TARGETS, *in_features):
         ratios = list(target.ratios(found))
+        if not ratios:
+            continue
         for limit, share in target.limits:
             kept = {group: [r <= limit for key, r in ratios if key[:2] == group] for group in groups}
             whole = [one for group in kept.values() for one in group]

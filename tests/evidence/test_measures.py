@@ -87,12 +87,27 @@ def test_a_designed_solver_is_judged_where_every_fixed_one_was_tried(tmp_path: P
     rows += [row("heuristic: edm", 0.5, s) for s in errors.FIXED_ORDERS]
     rows += [row("designed solver, recording", 0.17)]
     asked = "solver, recording, over best fixed"
-    for count, told in [(len(rows), "1/1"), (len(rows) - 2, "")]:
+    for count, told in [(len(rows), ["1/1"] * 2), (len(rows) - 2, [])]:
         errors.write(
             tmp_path / "errors_digits.csv", [r for r in rows if count == len(rows) or r["solver"] != "ipndm"]
         )
         lines = [line for line in tables.TABLES["targets"](tmp_path).splitlines() if asked in line]
-        assert [line.split(" | ")[3] for line in lines] == [told, told]
+        assert [line.split(" | ")[3] for line in lines] == told
+
+
+def test_refined_solvers_are_judged_beside_rivals_in_features(tmp_path: Path) -> None:
+    errors.write(tmp_path / "errors_digits.csv", [row("tuned: edm", 0.2), row("heuristic: edm", 0.5)])
+    columns = ("frechet_converged", "energy_converged")
+    names = {
+        "rival: GITS": 1.0,
+        "rival: LD3": 0.8,
+        "designed solver, spectrum, refined": 0.82,
+        "spectrum": 0.1,
+    }
+    of = [{"schedule": n, "calls": 5, **dict.fromkeys(columns, v)} for n, v in names.items()]
+    errors.write(tmp_path / "features_digits.csv", of)
+    lines = [line for line in tables.TABLES["targets"](tmp_path).splitlines() if "over published" in line]
+    assert [line.split(" | ")[1:4:2] for line in lines] == [["1", "0/1"], ["1.05", "1/1"]] * 2
 
 
 def test_features_are_of_the_best_schedule_that_is_no_design(tmp_path: Path) -> None:
