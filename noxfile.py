@@ -7,6 +7,7 @@ Every session makes its own environment and works from a clean clone. C++ builds
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import nox
@@ -77,6 +78,16 @@ def tests(session: nox.Session) -> None:
     """Install the package and run the Python tests; arguments go to pytest."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Any argument whatever, 100,000 cases in all (hours); arguments go to pytest (docs/trust.md)."""
+    session.install(".[test,frameworks]")
+    # 780 for each of 128 calls; a number in the environment stands.
+    cases = os.environ.get("SPECSCHED_TRUST_CASES", "780")
+    lists = map(str, sorted(Path("tests/trust").glob("test_any_*.py")))
+    session.run("pytest", *lists, *session.posargs, env={"SPECSCHED_TRUST_CASES": cases})
 
 
 @nox.session
