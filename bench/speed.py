@@ -232,6 +232,9 @@ def as_text(kept: dict[str, Any]) -> str:
 
 def main(chosen: list[str]) -> None:
     """Measure the chosen parts (all of them by default) and keep the figures."""
+    for name in chosen:
+        if name not in PARTS:
+            raise SystemExit(f"no part {name!r}; there are {', '.join(PARTS)}")
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     with Lanes() as lanes:
         for name in chosen or PARTS:

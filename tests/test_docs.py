@@ -93,3 +93,19 @@ def test_figures_are_those_of_the_code(page: str, claim: str, code: str) -> None
     set_to = [value for path in sources for value in re.findall(code, path.read_text("utf-8"), re.MULTILINE)]
     assert len(said) == 1, f"{page} says it once"
     assert {float(value) for value in set_to} == {float(said[0])}
+
+
+SESSIONS = re.findall(
+    r"^@nox\.session\ndef (\w+)\(", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE
+)
+PARTS_OF_BENCH = re.findall(
+    r'^    "(\w+)": \1,$', (ROOT / "bench" / "speed.py").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+@pages
+def test_sessions_of_nox_exist(page: Path) -> None:
+    """And what they time is a part of the benchmark."""
+    for session, part in re.findall(r"`nox -s (\w+)(?: -- (\w+))?", page.read_text(encoding="utf-8")):
+        assert session in SESSIONS
+        assert session != "bench" or part in PARTS_OF_BENCH
