@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import nox
@@ -82,12 +83,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Any argument whatever, 100,000 cases in all (hours); arguments go to pytest (docs/trust.md)."""
+    """Any argument whatever, 100,000 cases in all, others every day; arguments go to pytest (docs/trust.md)."""
     session.install(".[test,frameworks]")
-    # 780 for each of 128 calls; a number in the environment stands.
-    cases = os.environ.get("SPECSCHED_TRUST_CASES", "780")
+    # 780 for each of 128 calls. What the environment says stands.
+    drawn = {"SPECSCHED_TRUST_CASES": "780", "SPECSCHED_TRUST_SEED": time.strftime("%Y%m%d")} | {
+        name: value for name, value in os.environ.items() if name.startswith("SPECSCHED_TRUST_")
+    }
+    session.log(", ".join(f"{name}={value}" for name, value in drawn.items()))
     lists = map(str, sorted(Path("tests/trust").glob("test_any_*.py")))
-    session.run("pytest", *lists, *session.posargs, env={"SPECSCHED_TRUST_CASES": cases})
+    session.run("pytest", *lists, *session.posargs, env=drawn)
 
 
 @nox.session

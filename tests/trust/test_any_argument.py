@@ -1,7 +1,7 @@
 """Any argument whatever: the public interface answers with finite numbers or with an error that says what is wrong.
 
-Hypothesis draws the arguments. SPECSCHED_TRUST_CASES is the number of cases for each function (65 where it is not set,
-over 5,000 in all; 1,300 make 100,000).
+Hypothesis draws the arguments. SPECSCHED_TRUST_CASES is the number of cases for each call (65 where it is not set,
+8,000 in all; 780 make 100,000). They are the same in every run, or those of the number SPECSCHED_TRUST_SEED.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 import specsched as ss
@@ -24,6 +24,7 @@ from specsched._support.notices import Notice
 from specsched.samplers import SAMPLERS
 
 CASES = int(os.environ.get("SPECSCHED_TRUST_CASES", "65"))
+SEED = os.environ.get("SPECSCHED_TRUST_SEED", "")
 ADMITTED = (TypeError, ValueError, OSError, MemoryError)
 NEVER = (
     "incompatible function arguments",
@@ -284,7 +285,7 @@ def answers_in_words(
     @settings(
         max_examples=CASES,
         deadline=timedelta(minutes=2),
-        derandomize=True,
+        derandomize=not SEED,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -303,7 +304,7 @@ def answers_in_words(
                 return
         check_finite(result)
 
-    check()
+    (seed(int(SEED))(check) if SEED else check)()
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
