@@ -48,6 +48,17 @@ def test_equals_sample(solver: Any) -> None:
     torch.testing.assert_close(found, of_the_library(LEVELS, solver, process="ve"), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("flow", [False, True])
+def test_what_is_not_finite_is_an_error(flow: bool) -> None:
+    levels = tensor(LEVELS)
+    levels = levels / (1.0 + levels) if flow else levels
+    sample = ss.k_diffusion.sampler(LEVELS, sampler=FREE, flow=flow)
+    with pytest.raises(ValueError, match="x must be finite"):
+        sample(denoise, noise() * torch.nan, levels)
+    with pytest.raises(ValueError, match="so does a prediction"):
+        sample(lambda x, sigma: x * torch.inf, noise(), levels)
+
+
 def test_callback_and_conditions() -> None:
     seen: list[dict[str, Any]] = []
     asked: list[dict[str, Any]] = []

@@ -282,6 +282,10 @@ def test_what_adapters_refuse(monkeypatch: Any) -> None:
         ss.models.from_diffusers(small.unet(), small.make_scheduler("ScoreSdeVeScheduler", monkeypatch))
     with pytest.raises(ValueError, match="data_at"):
         ss.models.from_flow(lambda x, t: x, data_at=2)
+    with pytest.raises(ValueError, match=r"timestep_scale must be at most 1e\+20, got 1e\+36"):
+        ss.models.from_diffusers(small.unet(), scheduler, timestep_scale=1e36)
+    with pytest.raises(ValueError, match=r"time_scale must be at most 1e\+20"):
+        ss.models.from_flow(lambda x, t: x, time_scale=1e36)
 
 
 @pytest.mark.parametrize("batched", [True, False])

@@ -126,6 +126,11 @@ def test_what_trial_refuses(schedules: Any, options: Any, message: str) -> None:
         ss.trial(schedules, DENOISER, noise(), **{"sampler": "ddim", **options})
 
 
+def test_a_recording_is_one_that_record_made() -> None:
+    with pytest.raises(TypeError, match="recording must be a Recording, got bool"):
+        ss.trial(LEVELS, DENOISER, noise(), sampler="ddim", recording=True)  # type: ignore[arg-type]
+
+
 def test_one_start_is_too_few() -> None:
     with pytest.raises(ValueError, match="at least 2 starts"):
         ss.trial(LEVELS, DENOISER, noise(1), sampler="ddim")

@@ -199,8 +199,7 @@ def trial(
         ``metric(outputs, reference)`` gives one distance for each start, instead of the mean square: features, LPIPS,
         a decoder and a norm. Its mean is reported.
     levels : int
-        Levels of the reference to begin with; refined until it errs a tenth of the best schedule, at most four times as
-        many.
+        Levels of the reference to begin with; refined until it errs a tenth of the best schedule, up to four times.
     batch_size, executor, progress
         As in `specsched.record`.
 
@@ -234,8 +233,9 @@ def trial(
         )
     calls = Calls(denoiser, ops, noise.shape[0])
     first = begin(ops, noise, entries[0].schedule, kind, start)
-    if sigma_floor is None and recording is not None:
-        sigma_floor = recording.sigma_floor
+    if recording is not None:
+        checks.instance("recording", recording, Recording)
+        sigma_floor = recording.sigma_floor if sigma_floor is None else sigma_floor
     floor = floor_of(sigma_floor, calls, [e.schedule for e in entries])
     predicted = None
     with ops.quiet():

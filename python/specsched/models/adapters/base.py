@@ -23,6 +23,9 @@ _KEPT = 2
 # Far above any use; predictions times it stay far below the largest numbers of double precision.
 _MOST_GUIDANCE = 1e6
 
+MOST_TIME_SCALE = 1e20
+"""Of factors on times: the product with a timestep is of single precision, whose numbers end at 3e38."""
+
 
 class Adapter:
     """A denoiser ``denoiser(y, sigma) -> xhat0`` made from a network.

@@ -13,7 +13,7 @@ from ..._support import checks
 from ..._support.codes import ProcessName
 from ...schedules.training_grid import TrainingGrid
 from ..arrays import Array, namespace_of
-from .base import Adapter, Level, affine, columns, dtype_of
+from .base import MOST_TIME_SCALE, Adapter, Level, affine, columns, dtype_of
 
 Scales = tuple[Level, Level, Level]
 """Factor of the input y, of y in the prediction, and of the network's output in it."""
@@ -58,7 +58,7 @@ def from_diffusers(
         Nearest integer timesteps for networks that take no others; the default is the fractional timestep of the level,
         by interpolation in log(sigma) as EulerDiscreteScheduler does.
     timestep_scale : float, optional
-        Factor on the timestep; by default 1, and 1/1000 for Flux, which takes the flow time itself.
+        Factor on the timestep, at most 1e20; by default 1, and 1/1000 for Flux, which takes the flow time itself.
     **conditioning
         Arguments of the network. Arrays whose first axis is the number of starts belong to the starts.
 
@@ -88,7 +88,7 @@ def from_diffusers(
     return DiffusersDenoiser(
         network,
         levels,
-        checks.real("timestep_scale", timestep_scale),
+        checks.real("timestep_scale", timestep_scale, minimum=-MOST_TIME_SCALE, maximum=MOST_TIME_SCALE),
         round_timesteps,
         conditioning,
         guidance_scale,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._support import checks
 from ..arrays import Array, namespace_of
-from .base import Adapter, Level, affine, columns, dtype_of
+from .base import MOST_TIME_SCALE, Adapter, Level, affine, columns, dtype_of
 
 
 class DirectDenoiser(Adapter):
@@ -138,7 +138,7 @@ def from_flow(
         0: x = (1 - t) x_0 + t eps, velocity eps - x_0 (diffusers, SD3, Flux); 1: x = t x_0 + (1 - t) eps, velocity
         x_0 - eps (Lipman et al., arXiv 2210.02747; rectified flow).
     time_scale : float
-        Factor on t, for networks that take 1000 t.
+        Factor on t, for networks that take 1000 t; at most 1e20.
     guidance_scale, unconditional, batched, **conditioning
         As in `from_diffusers`.
     sigma_min, sigma_max : float
@@ -157,7 +157,7 @@ def from_flow(
     """
     if not isinstance(data_at, (int, np.integer)) or data_at not in (0, 1):
         raise ValueError(f"data_at must be 0 or 1, the time at which x is data, got {data_at!r}")
-    scale = checks.real("time_scale", time_scale, above=0.0)
+    scale = checks.real("time_scale", time_scale, above=0.0, maximum=MOST_TIME_SCALE)
     shared = (
         conditioning,
         guidance_scale,

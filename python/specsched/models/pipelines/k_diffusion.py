@@ -47,7 +47,7 @@ def sampler(design: Any, *, sampler: Any = None, flow: bool = False) -> KSampler
     Raises
     ------
     TypeError, ValueError
-        No solver; levels that do not fit it.
+        No solver; levels that do not fit it; in a run NaN or infinity.
 
     Examples
     --------
@@ -96,7 +96,14 @@ def sampler(design: Any, *, sampler: Any = None, flow: bool = False) -> KSampler
         with ops.quiet():
             start = x * (1.0 / scale.alpha(float(levels.sigmas[0])))
             y = run(program, start, predict, ops, draw, after if callback else None)
-            return y * scale.alpha(float(levels.sigmas[-1]))
+            result = y * scale.alpha(float(levels.sigmas[-1]))
+        if not ops.finite(result):
+            if not ops.finite(x):
+                raise ValueError("x must be finite")
+            raise ValueError(
+                "the result holds NaN or infinity: so does a prediction, or the sampler overflowed"
+            )
+        return result
 
     return sample
 
