@@ -261,6 +261,14 @@ def test_what_cannot_be_designed_for_says_why(name: str, config: dict[str, Any],
         ss.design_for(make(name, config), SPECTRUM, 5)
 
 
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "ddpm", "deis"])
+def test_a_configuration_that_diffusers_refuses(sampler: str) -> None:
+    scheduler = make("DPMSolverMultistepScheduler", SD)
+    scheduler.register_to_config(beta_schedule="quadratic")
+    with pytest.raises(ValueError, match=r"diffusers makes no .*Scheduler .*: quadratic is not"):
+        ss.design_for(scheduler, SPECTRUM, 5, sampler=sampler)
+
+
 def test_wrong_arguments() -> None:
     scheduler = make("EulerDiscreteScheduler", SD)
     with pytest.raises(ValueError, match="sigma_max is read from the scheduler"):

@@ -59,6 +59,13 @@ def test_what_is_not_finite_is_an_error(flow: bool) -> None:
         sample(lambda x, sigma: x * torch.inf, noise(), levels)
 
 
+def test_levels_are_numbers() -> None:
+    with pytest.raises(TypeError, match="sigmas must be an array of real numbers"):
+        ss.k_diffusion.sampler(LEVELS, sampler=FREE)(denoise, noise(), 10**400)
+    with pytest.raises(ValueError, match="sigmas must be flow times below 1, got 1"):
+        ss.k_diffusion.sampler(LEVELS, sampler="ddim", flow=True)(denoise, noise(), torch.tensor([1.0, 0.0]))
+
+
 def test_callback_and_conditions() -> None:
     seen: list[dict[str, Any]] = []
     asked: list[dict[str, Any]] = []

@@ -177,6 +177,8 @@ def test_bad_input(design: ss.Design, tmp_path: Path) -> None:
         plot.plot_spectrum({})
     with pytest.raises(ValueError, match="no positive eigenvalue"):
         plot.plot_spectrum([0.0, 0.0])
+    with pytest.raises(ValueError, match="no positive eigenvalue"):
+        plot.plot_outputs([5e-324], {"a": design.schedule})
     with pytest.raises(ValueError, match="table must hold"):
         plot.plot_comparison({"a": {}})
     with pytest.raises(TypeError, match=r"table\['a'\]\[4\] must be a real number, got ndarray"):

@@ -137,6 +137,7 @@ def test_labels() -> None:
     assert spectra["dog"] == Spectrum.from_samples(samples[30:])
     stationary = Spectrum.from_labels(samples, labels, estimator="stationary", mean="zero")
     assert stationary["cat"] == Spectrum.from_stationary(samples[:30], mean="zero")
+    assert list(Spectrum.from_labels(samples, [2] * 30 + [10**400] * 30)) == [2, 10**400]
     with pytest.raises(ValueError, match="label 'dog': samples must hold at least 2"):
         Spectrum.from_labels(samples[:31], labels[:31])
     with pytest.raises(ValueError, match="one label per sample"):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DYNAMIC_RANGE = 1e-10
 """Variances below this share of the largest are left out of sight."""
 
+_LEAST_SHOWN = 1e-280
+"""Smaller ones too: the ends of an axis that shows them would be 0."""
+
 _MOST_POINTS = 2000
 
 
@@ -134,7 +137,7 @@ def _ranked(spectrum: Spectrum) -> tuple[FloatArray, FloatArray]:
 def _ranked_with_index(spectrum: Spectrum) -> tuple[FloatArray, FloatArray, Any]:
     """Rank (multiplicities counted) and variance, largest first, and where they stand in the spectrum."""
     values, weights = spectrum.eigenvalues, spectrum.weights
-    visible = (weights > 0) & (values > values.max() * DYNAMIC_RANGE)
+    visible = (weights > 0) & (values > max(values.max() * DYNAMIC_RANGE, _LEAST_SHOWN))
     if not visible.any():
         raise ValueError("spectrum holds no positive eigenvalue to show")
     index = np.flatnonzero(visible)

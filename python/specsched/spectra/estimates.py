@@ -338,7 +338,7 @@ class FromData:
             )
         spectra: dict[Any, S] = {}
         for mark in np.unique(marks):
-            label = mark.item()
+            label = mark.item() if isinstance(mark, np.generic) else mark
             try:
                 spectra[label] = estimate(data[marks == mark], **options)
             except ValueError as error:

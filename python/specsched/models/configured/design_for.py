@@ -18,6 +18,7 @@ from ...schedules.export.diffusers import DESIGNED
 from ...spectra.sources import folders, images, table
 from ...spectra.spectrum import Spectrum
 from ..pipelines.diffusers import scheduler_class
+from ..pipelines.network import configured
 from .choices import problem_with
 from .problems import PipelineProblem
 
@@ -151,16 +152,15 @@ def source_of(data: Any, vae: Any) -> Any:
 def runner_of(scheduler: Any, config: Configuration, problem: PipelineProblem) -> Any:
     """The scheduler of diffusers that runs the levels: the given one where it can."""
     if problem.runner in config.names:
-        return (
-            type(scheduler).from_config(scheduler.config, **problem.changes) if problem.changes else scheduler
-        )
+        changes = problem.changes
+        return configured(type(scheduler), scheduler.config, **changes) if changes else scheduler
     import diffusers
 
     kept = {name: config.options[name] for name in _KEPT if name in config.options}
     kind = getattr(diffusers, problem.runner)
     taken = inspect.signature(kind.__init__).parameters
     kept = {name: value for name, value in {**kept, **problem.changes}.items() if name in taken}
-    return kind.from_config(scheduler.config, **kept)
+    return configured(kind, scheduler.config, **kept)
 
 
 def _shown(arguments: dict[str, Any]) -> str:

@@ -69,7 +69,9 @@ def sampler(design: Any, *, sampler: Any = None, flow: bool = False) -> KSampler
         disable: bool | None = None,
     ) -> Array:
         ops = namespace_of("x", x)
-        times = ops.to_host(sigmas)
+        times = checks.vector("sigmas", sigmas)
+        if flow and times.max() >= 1.0:
+            raise ValueError(f"sigmas must be flow times below 1, got {times.max():g}")
         levels, own = _fitting(times / (1.0 - times) if flow else times, schedule, solver)
         arguments = extra_args or {}
         program = program_of(own, levels)

@@ -45,7 +45,15 @@ def scheduler_from(network: Mapping[str, Any]) -> Any:
         raise ValueError(
             f"the network's scheduler {name!r} is none of diffusers; pass one of diffusers with the same levels"
         )
-    return kind.from_config(dict(network))
+    return configured(kind, dict(network))
+
+
+def configured(kind: Any, config: Any, **changes: Any) -> Any:
+    """A scheduler of that class; what diffusers refuses with errors of its own is an error of the values."""
+    try:
+        return kind.from_config(config, **changes)
+    except (RuntimeError, ArithmeticError) as error:  # NotImplementedError is one
+        raise ValueError(f"diffusers makes no {kind.__name__} of this configuration: {error}") from None
 
 
 def times_of(levels: Levels, told: Any, rounded: bool) -> list[float]:

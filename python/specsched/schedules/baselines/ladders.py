@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ... import _core
 from ..._support import checks
 from ..._support.caching import cached
 from ..._support.checks import FloatArray
@@ -16,6 +17,8 @@ _CACHE_BYTES = 16 << 20
 _MOST_TRAIN_STEPS = 1_000_000
 _LEAST_BETA = 1e-12
 """Below it the levels of a ladder run together: 1 - beta keeps only four digits of beta."""
+
+_MOST_RISE = 2.0 * math.log(_core.LARGEST_LEVEL)
 
 
 class Ladder:
@@ -28,6 +31,11 @@ class Ladder:
     def __init__(self, betas: FloatArray) -> None:
         # log(1 + sigma^2) = -log(abar), which the betas' constancy makes piecewise linear in time.
         self._rise = np.concatenate(([0.0], np.cumsum(-np.log1p(-betas))))
+        if self._rise[-1] > _MOST_RISE:
+            raise ValueError(
+                f"beta_end must be smaller: {betas.size} betas up to {betas[-1]:.4g} lead to levels beyond "
+                f"{_core.LARGEST_LEVEL:g}"
+            )
         self._times = np.arange(self._rise.size, dtype=np.float64)
         self.length = betas.size
         self.nbytes = self._rise.nbytes + self._times.nbytes
