@@ -63,3 +63,5 @@ def test_options_are_those_of_designs_against_the_limit() -> None:
         ss.design_experts(SPECTRUM, 6, 7.0, target="data", **FLOW)
     with pytest.raises(ValueError, match="sampel"):
         ss.design_experts(SPECTRUM, 6, 7.0, sampel="ddim", **FLOW)
+    with pytest.raises(ValueError, match="unknown process 'vf'; known: "):
+        ss.design_experts(SPECTRUM, 6, 7.0, sampler="ddim", process="vf", sigma_floor=0.02)

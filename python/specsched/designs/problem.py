@@ -296,7 +296,7 @@ def design_nodes(spectrum: Spectrum, steps: int, solver: Sampler) -> Spectrum:
 def ends_of(options: Options) -> tuple[float, float, float]:
     """First level, last level and floor (0: none)."""
     high = (
-        DEFAULT_SIGMA_MAX[options.process]
+        checks.lookup("process", options.process, DEFAULT_SIGMA_MAX)
         if options.sigma_max is None
         else checks.level("sigma_max", options.sigma_max)
     )
