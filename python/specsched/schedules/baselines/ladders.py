@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from ... import _core
 from ..._support import checks
 from ..._support.caching import cached
 from ..._support.checks import FloatArray
@@ -18,7 +17,8 @@ _MOST_TRAIN_STEPS = 1_000_000
 _LEAST_BETA = 1e-12
 """Below it the levels of a ladder run together: 1 - beta keeps only four digits of beta."""
 
-_MOST_RISE = 2.0 * math.log(_core.LARGEST_LEVEL)
+_MOST_RISE = 700.0
+"""Of log(1 + sigma^2), whose exponential is to be a number. Between given ends the ladder may lead far beyond them."""
 
 
 class Ladder:
@@ -34,7 +34,7 @@ class Ladder:
         if self._rise[-1] > _MOST_RISE:
             raise ValueError(
                 f"beta_end must be smaller: {betas.size} betas up to {betas[-1]:.4g} lead to levels beyond "
-                f"{_core.LARGEST_LEVEL:g}"
+                f"{math.exp(_MOST_RISE / 2.0):.1g}"
             )
         self._times = np.arange(self._rise.size, dtype=np.float64)
         self.length = betas.size
