@@ -139,6 +139,11 @@ def test_generators_repeat_and_nothing_is_recorded_for_gradients() -> None:
         ss.sample(denoiser, noise, TO_ZERO, sampler="ddpm", generator=np.random.default_rng(0))
 
 
+def test_a_callback_that_is_none_is_named() -> None:
+    with pytest.raises(TypeError, match="callback must be None or a function, got"):
+        ss.sample(ss.models.gaussian([1.0]), np.ones((1, 1)), [2.0, 1.0], callback=np.ones(2))  # type: ignore[arg-type]
+
+
 def test_callback_sees_every_step_and_may_stop_the_run() -> None:
     seen = []
     denoiser = ss.models.gaussian(EIGENVALUES)

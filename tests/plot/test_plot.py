@@ -187,6 +187,8 @@ def test_bad_input(design: ss.Design, tmp_path: Path) -> None:
         plot.plot_comparison({"a": {4: np.nan}})
     with pytest.raises(ValueError, match="unknown loss 'w3'"):
         plot.plot_comparison({"a": {1: 1.0}}, loss="w3")
+    with pytest.raises(TypeError, match="highlight must be a str, got ndarray"):
+        plot.plot_comparison({"a": {1: 1.0}}, highlight=np.ones(2))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="result must be a Transfer"):
         plot.plot_trace(design)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="last must be at least 1"):

@@ -75,6 +75,12 @@ def flag(name: str, value: object) -> None:
         raise TypeError(f"{name} must be True or False, got {brief(value)}")
 
 
+def function(name: str, value: object) -> None:
+    """Raise TypeError for what is neither None nor can be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be None or a function, got {brief(value)}")
+
+
 def path(name: str, value: object) -> str:
     """A path as a string, as the system takes it."""
     if not isinstance(value, (str, os.PathLike)):

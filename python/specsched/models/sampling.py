@@ -74,6 +74,7 @@ def sample(
     >>> x.round(3).tolist(), ss.transfer([1.0, 4.0], schedule, sampler="heun").gain.round(3).tolist()
     ([[1.119, 2.191]], [1.119, 2.191])
     """
+    checks.function("callback", callback)
     levels, solver, kind = resolve(schedule, sampler, process)
     ops = check_noise(noise)
     calls = Calls(denoiser, ops, noise.shape[0])

@@ -111,6 +111,7 @@ def plot_comparison(
     """
     checks.lookup("loss", loss, LOSS_TITLES)
     count = checks.integer("count", count, minimum=0)
+    checks.instance("highlight", highlight, str)
     rows = table.values() if isinstance(table, Mapping) else ()
     if not rows or not all(isinstance(row, Mapping) and row for row in rows):
         raise ValueError(

@@ -68,6 +68,7 @@ def sampler(design: Any, *, sampler: Any = None, flow: bool = False) -> KSampler
         callback: Callable[[dict[str, Any]], object] | None = None,
         disable: bool | None = None,
     ) -> Array:
+        checks.function("callback", callback)
         ops = namespace_of("x", x)
         times = checks.vector("sigmas", sigmas)
         if flow and times.max() >= 1.0:
