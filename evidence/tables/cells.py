@@ -20,11 +20,16 @@ def cells(results: Path, kind: str = "errors") -> dict[Key, Cell]:
     """Every cell that has been measured: networks in order, then guidance, solvers and calls."""
     found: dict[Key, Cell] = {}
     for network in NETWORKS:
-        path = results / f"{kind}_{network}.csv"
-        for row in read(path) if path.exists() else []:
+        for row in rows_of(results, kind, network):
             key = (network, float(row["guidance"]), row["solver"], int(row["calls"]))
             found.setdefault(key, {})[row["schedule"]] = row
     return dict(sorted(found.items(), key=lambda item: (NETWORKS.index(item[0][0]), order(item[0]))))
+
+
+def rows_of(results: Path, kind: str, network: str) -> list[dict[str, str]]:
+    """Rows of one file, none where nothing has been measured."""
+    path = results / f"{kind}_{network}.csv"
+    return read(path) if path.exists() else []
 
 
 def order(key: Key) -> tuple[float, int, int]:

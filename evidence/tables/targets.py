@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import read
-from .cells import NETWORKS, Cell, Key, best_fixed, cells, error, in_short, least, table, tried_all
+from .cells import NETWORKS, Cell, Key, best_fixed, cells, error, in_short, least, rows_of, table, tried_all
 
 Ratios = Iterator[tuple[Key, float]]
 Cells = dict[Key, Cell]
@@ -64,14 +63,13 @@ def over_rivals_in_features(results: Path, column: str) -> Callable[[Cells], Rat
 
     def ratios(_: Cells) -> Ratios:
         for network in NETWORKS:
-            path = results / f"features_{network}.csv"
-            rows = read(path) if path.exists() else []
+            rows = rows_of(results, "features", network)
             for calls in dict.fromkeys(row["calls"] for row in rows):
                 cell = {row["schedule"]: float(row[column]) for row in rows if row["calls"] == calls}
                 rivals = [value for name, value in cell.items() if name.startswith("rival: ")]
-                if rivals:
-                    mine = min(cell[name] for name in REFINED_SOLVERS if name in cell)
-                    yield (network, 1.0, "dpmpp_2m", int(calls)), mine / min(rivals)
+                mine = [cell[name] for name in REFINED_SOLVERS if name in cell]
+                if mine and rivals:
+                    yield (network, 1.0, "dpmpp_2m", int(calls)), min(mine) / min(rivals)
 
     return ratios
 
