@@ -199,7 +199,7 @@ def trial(
         ``metric(outputs, reference)`` gives one distance for each start, instead of the mean square: features, LPIPS,
         a decoder and a norm. Its mean is reported.
     levels : int
-        Levels of the reference to begin with; refined until it errs a tenth of the best schedule, up to four times.
+        Levels of the reference to begin with; at most four times as many, until it errs a tenth of the best schedule.
     batch_size, executor, progress
         As in `specsched.record`.
 
