@@ -87,6 +87,14 @@ def test_metric_of_the_users() -> None:
         ss.trial(LEVELS, DENOISER, noise(), sampler="ddim", metric=lambda a, b: 1.0)
 
 
+def test_a_metric_that_cannot_be_called_is_refused_before_anything_runs() -> None:
+    def never(y: np.ndarray, sigma: float) -> np.ndarray:
+        raise AssertionError("the network was asked")
+
+    with pytest.raises(TypeError, match="metric must be None or a function, got 3"):
+        ss.trial(LEVELS, never, noise(), sampler="ddim", metric=3)
+
+
 def test_executors_change_nothing() -> None:
     alone = ss.trial(LEVELS, DENOISER, noise(), sampler="dpmpp_2m", batch_size=4)
     with ThreadPoolExecutor(2) as executor:

@@ -228,9 +228,8 @@ def trial(
     check_spread(noise, ops)
     check_executor(executor)
     if noise.shape[0] < 2:
-        raise ValueError(
-            f"a trial needs at least 2 starts for its standard errors; noise has {noise.shape[0]}"
-        )
+        raise ValueError(f"a trial needs at least 2 starts for standard errors; noise has {noise.shape[0]}")
+    checks.function("metric", metric)
     calls = Calls(denoiser, ops, noise.shape[0])
     first = begin(ops, noise, entries[0].schedule, kind, start)
     if recording is not None:
