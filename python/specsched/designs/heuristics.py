@@ -18,7 +18,7 @@ from ..samplers import as_sampler
 from ..schedules.families import FAMILIES, GRID, Space, shown
 from ..schedules.schedule import Schedule
 from ..spectra.spectrum import Spectrum
-from .modes.problem import error_for
+from .modes.allowances import error_for
 from .problem import DEFAULT_SIGMA_MAX, denoiser_error_for
 
 

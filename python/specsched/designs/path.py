@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from .._support import checks
 from ..schedules.resampling import resampled
 from ..schedules.schedule import Schedule
 from ..spectra.neighbourhood import Neighbourhood
+from .modes.allowances import with_smooth_errors
 from .modes.design import path_on_modes
 from .modes.problem import Asked, on_modes
 from .problem import Options, Outcome
@@ -69,17 +70,25 @@ def design_path(
     """
     counts = _counts(steps)
     asked = Options.named(options)
-    if on_modes(spectrum, asked.sampler):
-        return path_on_modes(spectrum, counts, asked, Asked.of(method, combine, alphas_cumprod, robust))
-    tasks = {
-        count: prepare(spectrum, count, asked, method, combine, alphas_cumprod, robust)
-        for count in sorted(counts)
-    }
+    all_of_them = on_modes(spectrum, asked.sampler)
+    by_modes = [n for n in counts if all_of_them or with_smooth_errors(spectrum, n, asked, method, robust)]
+    found = _by_spectrum(
+        [n for n in counts if n not in by_modes],
+        lambda n: prepare(spectrum, n, asked, method, combine, alphas_cumprod, robust),
+    )
+    if by_modes:
+        rest = Asked.of(method, combine, alphas_cumprod, robust)
+        found |= path_on_modes(spectrum, by_modes, asked, rest)
+    return {count: found[count] for count in counts}
+
+
+def _by_spectrum(counts: list[int], task_of: Callable[[int], Task]) -> dict[int, Design]:
+    tasks = {count: task_of(count) for count in sorted(counts)}
     rivals = {count: rivals_of(task.problem) for count, task in tasks.items()}
     starts = {count: list(found.values()) for count, found in rivals.items()}
     outcomes: dict[int, Outcome] = {}
     order = list(tasks)
-    for number in range(MOST_PASSES):
+    for number in range(MOST_PASSES if order else 0):
         improved = _one_pass(order, tasks, starts, outcomes)
         order.reverse()
         if number > 0 and not improved:

@@ -66,6 +66,8 @@ class Design(ByValue):
         that of the continuous design: 1.01 means that the grid costs 1 %.
     denoiser_error : float
         Error of the predictions that the design allows for; the losses are those of an exact denoiser.
+    smooth_error : float
+        Size of the smooth errors of the predictions that it allows for too (docs/modes.md); 0: none.
     neighbourhood : Neighbourhood or None
         Of a robust design: what it was made for. `loss` and `baselines` are those of the neighbourhood, `losses` those
         of the spectra themselves.
@@ -93,6 +95,7 @@ class Design(ByValue):
     continuous_loss: float | None = None
     grid_loss_ratio: float | None = None
     denoiser_error: float = 0.0
+    smooth_error: float = 0.0
     neighbourhood: Neighbourhood | None = None
     neighbourhood_losses: FloatArray | None = None
     target: str = "limit"
@@ -119,6 +122,12 @@ class Design(ByValue):
         """Share of each baseline's loss that the design removes, in the order of their losses; positive is better."""
         order = sorted(self.baselines, key=self.baselines.__getitem__)
         return {name: _gain(self.loss, self.baselines[name]) for name in order}
+
+    @property
+    def allowance(self) -> str:
+        """What errors of the predictions the design allows for, in words."""
+        smooth = f", and for smooth ones of {100 * self.smooth_error:.2g} %" if self.smooth_error else ""
+        return f"errors of {100 * self.denoiser_error:.3g} % in the predictions{smooth}"
 
     def __repr__(self) -> str:
         state = "converged" if self.success else f"NOT converged: {self.message}"
@@ -151,7 +160,7 @@ class Design(ByValue):
             lines.append(f"  {cost_line(self.costs)}")
             lines += [f"  {line}" for line in wrap(self.costs.advice(self.start), 110)]
         if self.denoiser_error:
-            lines.append(f"  allows for errors of {100 * self.denoiser_error:g} % in the predictions")
+            lines.append(f"  allows for {self.allowance}")
         if self.timesteps is not None:
             lines.append(f"  timesteps {_abridged([str(t) for t in self.timesteps])}")
             lines.append(
@@ -194,6 +203,7 @@ def _asked(design: Design, facts: dict[str, Any]) -> dict[str, Any]:
         "target": design.target,
         "start": design.start,
         "denoiser_error": design.denoiser_error,
+        "smooth_error": design.smooth_error,
         "sigma_max": schedule[0],
         "sigma_min": schedule[-1],
         "sigma_floor": design.sigma_floor,

@@ -10,6 +10,7 @@ from .._support.codes import LossName, ProcessName, StartName, TargetName
 from .._support.texts import shared_texts
 from ..schedules.schedule import Schedule, as_schedule
 from ..spectra.neighbourhood import Neighbourhood
+from .modes.allowances import with_smooth_errors
 from .modes.design import design_on_modes
 from .modes.problem import Asked, on_modes
 from .problem import Options, Problem
@@ -79,7 +80,8 @@ def design(
         ``target="limit"`` `DEFAULT_DENOISER_ERROR` (half of it with recordings, 0.03 beside smooth errors where
         coefficients are designed) for solvers that combine several predictions (lowered where it would
         cost more than a quarter of the exact loss of the best heuristic) and 0 for the others; with ``target="data"``
-        0. The reported losses are those of the exact denoiser.
+        0. The reported losses are those of the exact denoiser. Designs for spectra with 12 to 30 steps of a solver of
+        order 3 and more allow for half of it and for smooth errors by default (`Design.smooth_error`, docs/modes.md).
     method : {"newton", "slsqp"}
         "newton": exact Hessian on the compressed spectrum (docs/design.md). "slsqp": SciPy's, with exact gradient
         and order constraints, as in the paper.
@@ -144,7 +146,8 @@ def design(
         max_iter=max_iter,
         threads=threads,
     )
-    if on_modes(spectrum, sampler):
+    by_modes = on_modes(spectrum, sampler)
+    if by_modes or (schedule is None and with_smooth_errors(spectrum, steps, options, method, robust)):
         asked = Asked.of(method, combine, alphas_cumprod, robust, schedule)
         return design_on_modes(spectrum, steps, options, asked, init)
     if schedule is not None:

@@ -151,7 +151,7 @@ def _report(
 ) -> Design:
     problem = task.problem
     schedule = Schedule(outcome.sigmas, name=f"designed for {problem.sampler.name}")
-    value, each = _losses(problem, schedule, task.worst)
+    value, each = losses_of(problem, schedule, task.worst)
     if of_rivals is None:
         of_rivals = task.objective.reported(_rows(rivals.values(), problem.steps))
     return Design(
@@ -177,7 +177,7 @@ def _report(
     )
 
 
-def _losses(problem: Problem, schedule: Schedule, worst: bool) -> tuple[float, tuple[float, ...]]:
+def losses_of(problem: Problem, schedule: Schedule, worst: bool) -> tuple[float, tuple[float, ...]]:
     """What is reported of a schedule: the loss combined as asked, and that of each spectrum."""
     each = tuple(problem.loss_of(spectrum, schedule) for spectrum in problem.spectra)
     if worst:
@@ -201,11 +201,11 @@ def _on_grid(task: Task, grid: GridEnds, free: Design, starts: list[Schedule]) -
     outcome = _no_rival_better(outcome, search, rivals, objective)
     levels: FloatArray = search.levels(outcome.timesteps[None])[0]
     schedule = Schedule(levels, name=free.schedule.name)
-    value, each = _losses(problem, schedule, worst)
+    value, each = losses_of(problem, schedule, worst)
     reached, continuous, continuous_loss = objective(levels), objective(free.schedule.sigmas), free.loss
     if reached < continuous:
         better = _polished(task, schedule)
-        continuous, continuous_loss = objective(better.sigmas), _losses(problem, better, worst)[0]
+        continuous, continuous_loss = objective(better.sigmas), losses_of(problem, better, worst)[0]
     return replace(
         free,
         schedule=schedule,

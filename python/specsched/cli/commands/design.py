@@ -106,7 +106,6 @@ def run(
 
 def show(found: Design, members: dict[str, Member]) -> None:
     """Levels, and the losses of all schedules with the same ends."""
-    error = found.denoiser_error
     steps = "1 step" if found.schedule.steps == 1 else f"{found.schedule.steps} steps"
     say(
         f"Design: {found.sampler.name}, {found.process}, {steps}, method {found.method}, "
@@ -114,10 +113,8 @@ def show(found: Design, members: dict[str, Member]) -> None:
     )
     for line in report.variant_lines(found):
         say(line)
-    if error:
-        say(
-            f"It allows for errors of {100 * error:g} % in the predictions; the losses are those of exact ones."
-        )
+    if found.denoiser_error:
+        say(f"It allows for {found.allowance}; the losses are those of exact ones.")
     if found.costs is not None:
         report.show_costs(found.costs, found.start)
     say()

@@ -13,6 +13,8 @@ from ...schedules.schedule import Schedule, as_schedule
 from ..methods.on_timesteps import Exchange
 from ..problem import Options
 from ..result import Design, remembered
+from ..rivals import rivals_of
+from ..task import losses_of
 from .problem import Asked, ModesProblem, make_modes_problem
 from .search import Found, settle, solve
 
@@ -67,6 +69,8 @@ def _rivals(problem: ModesProblem) -> dict[str, Schedule]:
     """The heuristics with the ends of the problem, or the fixed levels."""
     if problem.schedule is not None:
         return {problem.schedule.name or "schedule": problem.schedule}
+    if problem.on_spectra is not None:
+        return rivals_of(problem.on_spectra)
     return dict(
         baselines.all_schedules(
             problem.steps,
@@ -111,10 +115,18 @@ def _present(problem: ModesProblem, options: Options, found: Found, rivals: dict
         freely = problem.errors(found.free_sampler)
         continuous = float(freely.reported(found.free[None])[0])
         ratio = errors(found.sigmas) / freely(found.free)
+    if problem.on_spectra is None:
+        loss = float(errors.reported(schedule.sigmas[None])[0])
+        each = tuple(part.errors(schedule, found.sampler)[0] for part in problem.parts)
+        costs = None
+    else:
+        loss, each = losses_of(problem.on_spectra, schedule, problem.worst)
+        costs = problem.on_spectra.costs_of(schedule, None if problem.worst else loss)
     design = Design(
         schedule=schedule,
-        loss=float(errors.reported(schedule.sigmas[None])[0]),
-        losses=tuple(part.errors(schedule, found.sampler)[0] for part in problem.parts),
+        loss=loss,
+        losses=each,
+        _costs=costs,
         baselines=losses,
         baseline_schedules=rivals,
         success=found.slope <= CONVERGED,
@@ -131,6 +143,7 @@ def _present(problem: ModesProblem, options: Options, found: Found, rivals: dict
         continuous_loss=continuous,
         grid_loss_ratio=ratio,
         denoiser_error=problem.denoiser_error,
+        smooth_error=problem.smooth_error,
         target=options.target,
         start=options.start,
     )

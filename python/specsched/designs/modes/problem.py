@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,49 +21,21 @@ from ...schedules.schedule import Schedule, as_schedule
 from ...spectra.neighbourhood import as_neighbourhood
 from ..methods.on_timesteps import GridEnds
 from ..problem import (
+    BOLDER,
     Options,
+    Problem,
     as_spectra,
     compressed,
-    denoiser_error_for,
     ends_of,
     least_ratio_for,
     lowered,
+    make_problem,
 )
+from .allowances import error_for, is_recording, looks_far_back, needs_coefficients, own_share
 from .smooth import RECORDED_SMOOTH_ERROR, SMOOTH_ERROR, smooth_errors
 
 LOWEST_SHARE = 1e-4
 """Lowest level over the first one where nothing else says it."""
-
-RECORDED_ERROR = 0.06
-"""Error of predictions that designs on recordings allow for by default (docs/modes.md).
-
-Half of that for a spectrum: a recording knows more of the network."""
-
-FEW_STEPS, MANY_STEPS = 8, 12
-
-RECORDED_FREE_ERROR = (0.03, 0.015)
-"""The same for designs of a solver's coefficients, what their errors have beside the smooth ones (`smooth_errors`): up
-to `FEW_STEPS`, falling to the second at `MANY_STEPS`.
-
-Errors over those with .03 throughout, orders 3 and 4, in the mean of `digits`, `cifar16_eps` and `cifar16_edm` with
-guidance 1, 3 and 7.5, the own spectrum beside the recording: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17
-1.38), at 15 .89 .88, at 20 .68 .68. With .015 at 8 calls on other starts, without guidance: 1.12 1.07, .96 .97 and
-1.13 .92."""
-
-OWN_SHARE = ((12, 15), (0.5, 0.0))
-"""Share of a recording's own spectrum in what is minimised: always the first for levels alone, the second for designed
-solvers with 15 steps and more, falling in between.
-
-There the error on the spectrum would be most of the sum. Errors over those with .5 throughout, orders 3 and 4:
-`cifar16_eps` .54 .50 at 15 calls and .51 .40 at 20, `digits` .94 1.08 and .86 1.03, `cifar16_edm` with guidance 3
-1.07 .97 and .91 .85, with 7.5 1.25 1.24 and 1.12 1.06. With 5 to 12 calls none errs 1.1 to 1.3 times as much with
-guidance 3, .6 to 1.0 on `cifar16_eps`."""
-
-FREE_ERROR = (0.06, 0.03)
-"""The same from a spectrum alone.
-
-Error over that with .03 throughout, from spectra, at 5 and 8 calls: `digits` 1.00 and .83, `cifar16_eps` .99 and 1.01;
-at 12 calls on `cifar16_eps` 1.21 (docs/modes.md)."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +97,24 @@ class ModesProblem:
     ratio_given: bool
     denoiser_error: float
     error_given: bool  # by the user; the default may be lowered
+    smooth: float  # share of smooth errors in what is minimised; 0: none
+    searched_with: Callable[[float], tuple[Modes, ...]]  # `searched` with another share of them
     max_iter: int
     schedule: Schedule | None  # fixed levels
     grid: GridEnds | None  # the timesteps that levels are chosen from
     recordings: tuple[str, ...]  # checksums of the sources that are recordings
+    on_spectra: Problem | None  # the same for spectra alone and a fixed solver, which reports are made with
 
     @property
     def designs_coefficients(self) -> bool:
         """Whether the solver is designed too."""
         return needs_coefficients(self.sampler)
+
+    @property
+    def smooth_error(self) -> float:
+        """Size of the smooth errors in what is minimised; 0: none."""
+        size = RECORDED_SMOOTH_ERROR if self.recordings else SMOOTH_ERROR
+        return float(size * np.sqrt(self.smooth))
 
     @property
     def judge(self) -> Sampler:
@@ -149,8 +130,12 @@ class ModesProblem:
         )
 
     def bolder(self) -> ModesProblem:
-        """The same problem with a smaller allowance for errors."""
-        return replace(self, denoiser_error=lowered(self.denoiser_error))
+        """The same problem with a smaller allowance for errors, the smooth ones included."""
+        error = lowered(self.denoiser_error)
+        if not self.smooth:
+            return replace(self, denoiser_error=error)
+        share = self.smooth * BOLDER**2 if error else 0.0
+        return replace(self, denoiser_error=error, smooth=share, searched=self.searched_with(share))
 
     def errors(self, sampler: Sampler) -> Errors:
         """What is minimised, with this sampler."""
@@ -161,12 +146,6 @@ class ModesProblem:
     def mean(self) -> Modes:
         """What is minimised for all sources together."""
         return Modes.merged(self.searched) if len(self.searched) > 1 else self.searched[0]
-
-
-def needs_coefficients(sampler: Any) -> bool:
-    """Whether this is a multistep solver whose coefficients are still to be chosen."""
-    solver = as_sampler(sampler)
-    return isinstance(solver, Multistep) and not solver.designed
 
 
 def on_modes(source: Any, sampler: Any) -> bool:
@@ -230,17 +209,16 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
                 f"sigma_max={high!r}"
             )
     error = error_for(options.denoiser_error, solver, sources, count)
-    free = needs_coefficients(solver) and error > 0.0
+    free = needs_coefficients(solver)
+    only_spectra = not free and not any(map(has_modes, sources))
+    far_back = only_spectra and looks_far_back(solver, count) and options.denoiser_error is None
+    smooth = 1.0 if far_back or (free and error > 0.0) else 0.0
+    between = (high, low or floor or LOWEST_SHARE * high)
+    searched_with = partial(_searched, sources, parts, options, own_share(solver, count), between)
     return ModesProblem(
         modes=parts[0] if len(parts) == 1 else Modes.merged(parts),
         parts=parts,
-        searched=_searched(
-            sources,
-            parts,
-            options,
-            _own_share(solver, count),
-            (high, low or floor or LOWEST_SHARE * high) if free else None,
-        ),
+        searched=searched_with(smooth),
         worst=worst and len(parts) > 1,
         steps=count,
         sampler=solver,
@@ -251,28 +229,14 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
         ratio_given=options.min_ratio is not None,
         denoiser_error=error,
         error_given=options.denoiser_error is not None,
+        smooth=smooth,
+        searched_with=searched_with,
         max_iter=checks.integer("max_iter", options.max_iter, minimum=1),
         schedule=levels,
         grid=grid,
         recordings=tuple(one.hash for one in sources if hasattr(one, "hash")),
+        on_spectra=make_problem(as_spectra(source), count, options) if only_spectra else None,
     )
-
-
-def error_for(given: Any, solver: Sampler, sources: Sequence[Any], steps: int) -> float:
-    """Error of predictions to allow for: what was asked for, or the default of sources, solver and steps."""
-    default = denoiser_error_for(given, solver, "limit")
-    recorded = any(map(_is_recording, sources))
-    if given is not None:
-        return default
-    if needs_coefficients(solver):
-        return float(
-            np.interp(steps, (FEW_STEPS, MANY_STEPS), RECORDED_FREE_ERROR if recorded else FREE_ERROR)
-        )
-    return min(default, RECORDED_ERROR) if recorded else default
-
-
-def _is_recording(source: Any) -> bool:
-    return has_modes(source) and hasattr(source, "spectrum")
 
 
 def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: float) -> float:
@@ -282,37 +246,33 @@ def _least_ratio(given: Any, solver: Sampler, count: int, high: float, bottom: f
     return float((high / (bottom or LOWEST_SHARE * high)) ** (0.5 / count))
 
 
-def _own_share(solver: Sampler, steps: int) -> float:
-    """Share of a recording's own spectrum in what a design on it minimises."""
-    return float(np.interp(steps, *OWN_SHARE)) if needs_coefficients(solver) else OWN_SHARE[1][0]
-
-
 def _searched(
     sources: Sequence[Any],
     parts: Sequence[Modes],
     options: Options,
     share: float,
-    free: tuple[float, float] | None,
+    between: tuple[float, float],
+    smooth: float,
 ) -> tuple[Modes, ...]:
     """What is minimised in place of each source.
 
     With a recording, a `share` of the sum is that of its own spectrum, unless another one is given beside it, or modes
-    are to be taken as exact (an error of 0 is asked for). Where coefficients are `free`, on levels between two ends,
-    smooth errors are added that fit the spectrum.
+    are to be taken as exact (an error of 0 is asked for). Smooth errors that fit the spectrum, on levels between two
+    ends, have the share `smooth`.
     """
     alone = all(map(has_modes, sources)) and options.denoiser_error != 0.0
     found = []
     for source, part in zip(sources, parts, strict=True):
         members, shares = [part], [1.0]
-        recorded = _is_recording(source)
+        recorded = is_recording(source)
         own = source.spectrum if recorded else None if has_modes(source) else as_spectra(source)[0]
         if recorded and alone and share > 0.0:
             members.append(_modes(own, part.sigma_max, options))
             shares = [1.0 - share, share]
-        if free and own is not None:
+        if smooth and own is not None:
             size = RECORDED_SMOOTH_ERROR if recorded else SMOOTH_ERROR
-            members.append(smooth_errors(compressed(own), size, *free, part.process))
-            shares.append(1.0)
+            members.append(smooth_errors(compressed(own), size, *between, part.process))
+            shares.append(smooth)
         found.append(Modes.merged(members, shares) if len(members) > 1 else part)
     return tuple(found)
 

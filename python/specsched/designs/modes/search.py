@@ -14,6 +14,7 @@ from ...samplers import Multistep, Sampler
 from ...schedules.schedule import Schedule
 from ..methods.on_timesteps import GridEnds, minimise
 from ..problem import MOST_CAUTION
+from .allowances import MOST_FAR_BACK_CAUTION
 from .problem import ModesProblem
 
 COEFFICIENT_LIMIT = 2.0
@@ -56,14 +57,20 @@ def settle(problem: ModesProblem, starts: list[Schedule]) -> tuple[ModesProblem,
     """Solve, and with the default allowance for errors lower it as long as it costs too much of the exact loss."""
     found = _freely(problem, starts)
     rows = np.array([start.sigmas for start in starts if problem.admits(start.sigmas)])
-    least = MOST_CAUTION * problem.errors(problem.judge).reported(rows).min() if len(rows) else np.inf
-    settled = problem.error_given or problem.designs_coefficients  # smooth errors would stay
+    least = (
+        _most_caution(problem) * problem.errors(problem.judge).reported(rows).min() if len(rows) else np.inf
+    )
+    settled = problem.error_given or problem.designs_coefficients
     while problem.denoiser_error and not settled:
         if problem.errors(found.sampler).reported(found.sigmas[None])[0] <= least:
             break
         problem = problem.bolder()
         found = _freely(problem, starts)
     return problem, _placed(problem, found, starts)
+
+
+def _most_caution(problem: ModesProblem) -> float:
+    return MOST_FAR_BACK_CAUTION if problem.smooth else MOST_CAUTION
 
 
 def _placed(problem: ModesProblem, found: Found, starts: list[Schedule]) -> Found:
