@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <type_traits>
 
 namespace mutants {
 
@@ -18,13 +19,26 @@ T number(int id, T as_it_was, T changed) {
     return on(id) ? changed : as_it_was;
 }
 
+// What an operation makes: a value, and where Eigen makes an expression, its value too, since what it becomes when it is
+// changed is another expression.
+template <class T, class = void>
+struct Made {
+    using type = std::decay_t<T>;
+};
+template <class T>
+struct Made<T, std::void_t<typename std::decay_t<T>::PlainObject>> {
+    using type = typename std::decay_t<T>::PlainObject;
+};
+template <class T>
+using made = typename Made<T>::type;
+
 // a + b as a + sign(id) * b.
 struct Sign {
     bool turned;
 };
 inline Sign sign(int id) { return {on(id)}; }
 template <class T>
-T operator*(Sign sign, const T& x) {
+made<T> operator*(Sign sign, const T& x) {
     if (sign.turned) return -x;
     return x;
 }
@@ -35,7 +49,7 @@ struct Minus {
 };
 inline Minus minus(int id) { return {on(id)}; }
 template <class T>
-T operator*(Minus minus, const T& x) {
+made<T> operator*(Minus minus, const T& x) {
     if (minus.dropped) return x;
     return -x;
 }
@@ -73,13 +87,13 @@ template <class T, class U>
 auto quotient(const T& a, const U& b, long) -> decltype(-(a * b)) {
     return -(a * b);
 }
-#define MUTANTS_CHANGE(op, as_it_was, changed_to)                                   \
-    template <class T, class U>                                                     \
-    auto operator op(Left<T> left, const U& right)->decltype(left.value op right) { \
-        const T& a = left.value;                                                    \
-        const U& b = right;                                                         \
-        if (left.changed) return changed_to;                                        \
-        return as_it_was;                                                           \
+#define MUTANTS_CHANGE(op, as_it_was, changed_to)                                         \
+    template <class T, class U>                                                           \
+    auto operator op(Left<T> left, const U& right)->made<decltype(left.value op right)> { \
+        const T& a = left.value;                                                          \
+        const U& b = right;                                                               \
+        if (left.changed) return changed_to;                                              \
+        return as_it_was;                                                                 \
     }
 MUTANTS_CHANGE(*, a* b, quotient(a, b, 0))
 MUTANTS_CHANGE(/, a / b, quotient(b, a, 0))

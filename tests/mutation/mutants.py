@@ -27,17 +27,22 @@ ROOT = Path(__file__).resolve().parents[2]
 MUTATED = (
     *("kernels/*.inl", "engine/solvers/*.hpp", "engine/limit_terms.hpp", "engine/block_loss.hpp"),
     *("losses/kl.hpp", "losses/w2.hpp", "losses/loss.hpp", "losses/linear.hpp"),
+    *("engine/sweeps*.inl", "modes/run.hpp", "modes/quadrature.hpp"),
+    *(f"modes/{name}.cpp" for name in ("gradient", "run", "source", "gaussian", "recorded", "table")),
 )
-"""Below cpp/core: what computes the kernels, the solvers, the limits and the losses."""
+"""Below cpp/core: what computes the kernels, the solvers, the limits, the losses, and the errors of modes."""
 PROGRAMS = (
     "test_kernels",
     "test_engine_derivatives",
+    "test_modes_sources",
+    "test_modes_runs",
+    "test_modes_design",
     "test_design",
     "test_design_calls",
     "test_engine",
     "test_panels",
 )
-"""Those of tests/cpp that compute with these files; the first two are quick, and find most."""
+"""Those of tests/cpp that compute with these files; the first ones are quick, and find most."""
 PYTEST = ("tests/analysis/test_solvers_reference.py", "tests/analysis/test_limit.py")
 LIMIT = 20.0
 """A mutant that runs so many times longer than the tests alone hangs, and is caught."""
@@ -91,7 +96,7 @@ def build(folder: Path, python: bool) -> dict[int, Change]:
         done = subprocess.run(make, capture_output=True, text=True)
         if done.returncode == 0:
             return numbered
-        places = set(re.findall(r"(cpp/core/[\w/]+\.(?:inl|hpp)):(\d+):", _errors(done.stdout)))
+        places = set(re.findall(r"(cpp/core/[\w/]+\.(?:inl|hpp|cpp)):(\d+):", _errors(done.stdout)))
         new = {key(c) for c in numbered.values() if (c.path, str(c.line)) in places}
         if not new:
             raise SystemExit(done.stdout[-6000:])
@@ -142,8 +147,7 @@ def commands_of(folder: Path, python: bool) -> dict[str, list[str]]:
     shutil.copy(next((folder / "build").glob("_core*.so")), package)
     # `env`: the package with the mutants comes before an installed one.
     pytest = ["env", f"PYTHONPATH={package.parent}", sys.executable, "-m", "pytest", "-q", "-x"]
-    slow = {name: programs.pop(name) for name in PROGRAMS[2:]}
-    return programs | {Path(path).stem: [*pytest, "-p", "no:cacheprovider", path] for path in PYTEST} | slow
+    return programs | {Path(path).stem: [*pytest, "-p", "no:cacheprovider", path] for path in PYTEST}
 
 
 def main() -> None:
