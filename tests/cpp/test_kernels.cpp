@@ -293,6 +293,12 @@ void test_zero_eigenvalues() {
                     CHECK_CLOSE(dense[k], engine[k], 1e-12, std::max(largest(engine), 1e-12),
                                 name + ", " + solver + ": slope " + std::to_string(k));
                 }
+                double gain[2], variance[2], engine_gain[2], engine_variance[2];
+                const Criterion criterion{process, Loss::w2};
+                transfer(sampler, zero.view(), view, criterion, {gain, variance}, 1);
+                transfer(on_engine(sampler), zero.view(), view, criterion, {engine_gain, engine_variance}, 1);
+                CHECK_CLOSE(gain[1], engine_gain[1], 1e-12, 1e-300, name + ", " + solver + ": gain");
+                CHECK_CLOSE(variance[1], engine_variance[1], 1e-12, 1e-300, name + ", " + solver + ": variance");
             }
         }
 }

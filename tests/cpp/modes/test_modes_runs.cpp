@@ -178,9 +178,19 @@ void test_sums_and_gradient(const Case& c, const Solver& solver, const Levels& s
     CHECK(off <= (columns.by_log ? 1e-11 : 1e-7), name + "gradient, off by " + std::to_string(off));
 }
 
+// More channels than a register has lanes, and no multiple of them.
+Case many_channels() {
+    const ArrayXd eigenvalues = 4.0 * ArrayXd::LinSpaced(21, 0.0, -5.0).exp();
+    const ArrayXd multiplicity = ArrayXd::LinSpaced(21, 1.0, 9.0);
+    return {"many channels",
+            {{std::make_shared<modes::Gaussian>(eigenvalues, multiplicity, 400.0 * multiplicity, top)}, {1.0}}};
+}
+
 }  // namespace
 
 int main() {
+    const Case many = many_channels();
+    for (const Solver& solver : solvers()) test_sums_and_gradient(many, solver, to_zero, 0.1);
     for (const Case& c : cases()) {
         test_against_loops(c, to_zero);
         test_against_loops(c, to_floor);

@@ -23,7 +23,9 @@ double off(const ArrayXd& got, const ArrayXd& want) {
 }
 
 void test_derivatives(const Case& c) {
-    for (const double r : levels) {
+    std::vector<double> places = levels;
+    places.insert(places.end(), {0.5 * lowest, 1.5 * top});  // what a recording says is constant beyond its ends
+    for (const double r : places) {
         const modes::Answers at = c.source.answer(r, 0.15);
         const std::string place = c.name + " at " + std::to_string(r);
         const auto part = [&](auto member) {
@@ -34,6 +36,13 @@ void test_derivatives(const Case& c) {
         CHECK(off(at.rough_d, part(&modes::Answers::rough)) < 1e-9, place + ", rough");
         CHECK(off(at.shift_d, part(&modes::Answers::shift)) < 1e-9, place + ", shift");
     }
+}
+
+// At its highest level a recording's trajectory still moves.
+void test_highest_level() {
+    const modes::Source network({recorded()}, {1.0});
+    const ArrayXd at = network.answer(top, 0.0).shift_d, below = network.answer(top * (1.0 - 1e-9), 0.0).shift_d;
+    CHECK(off(at, below) < 1e-7, "recorded, derivatives at the highest level");
 }
 
 // dy / d log r = y - D(y, r) for solutions, and for deviations without the shift.
@@ -127,6 +136,7 @@ int main() {
         test_derivatives(c);
         test_flow(c);
     }
+    test_highest_level();
     test_ends_of_solutions();
     test_closed_forms();
     test_sources();
