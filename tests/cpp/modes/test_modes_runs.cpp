@@ -180,8 +180,8 @@ void test_sums_and_gradient(const Case& c, const Solver& solver, const Levels& s
 
 // More channels than a register has lanes, and no multiple of them.
 Case many_channels() {
-    const ArrayXd eigenvalues = 4.0 * ArrayXd::LinSpaced(21, 0.0, -5.0).exp();
-    const ArrayXd multiplicity = ArrayXd::LinSpaced(21, 1.0, 9.0);
+    const ArrayXd eigenvalues = 4.0 * ArrayXd::LinSpaced(17, 0.0, -5.0).exp();
+    const ArrayXd multiplicity = ArrayXd::LinSpaced(17, 1.0, 9.0);
     return {"many channels",
             {{std::make_shared<modes::Gaussian>(eigenvalues, multiplicity, 400.0 * multiplicity, top)}, {1.0}}};
 }
@@ -190,15 +190,15 @@ Case many_channels() {
 
 int main() {
     const Case many = many_channels();
-    for (const Solver& solver : solvers()) test_sums_and_gradient(many, solver, to_zero, 0.1);
+    for (const Solver& solver : solvers()) test_sums_and_gradient(many, solver, to_zero, 0.07);
     for (const Case& c : cases()) {
         test_against_loops(c, to_zero);
         test_against_loops(c, to_floor);
         for (const Solver& solver : solvers()) {
             test_jacobian(c, solver, to_zero, 0.1);
-            test_sums_and_gradient(c, solver, to_zero, 0.1);
+            test_sums_and_gradient(c, solver, to_zero, 0.07);
             test_sums_and_gradient(c, solver, to_zero, 0.0);
-            if (solver.name != "multistep") test_sums_and_gradient(c, solver, to_floor, 0.1);
+            if (solver.name != "multistep") test_sums_and_gradient(c, solver, to_floor, 0.07);
             if (solver.name != "multistep") test_jacobian(c, solver, to_floor, 0.0);
         }
     }
