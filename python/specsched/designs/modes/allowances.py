@@ -58,7 +58,8 @@ MOST_FAR_BACK_CAUTION = 1.6
 """In place of `MOST_CAUTION` for these designs: on the spectra of five networks they cost 1.56 at most without it."""
 
 MOST_FAR_BACK = 30
-"""Steps above which such designs go by the spectrum alone: there the search on modes takes a minute."""
+"""Steps above which such designs go by the spectrum alone: no network was asked there, and a search on modes with
+3,072 eigenvalues takes 5 s with 50 steps and 13 with 100 (iPNDM)."""
 
 
 def needs_coefficients(sampler: Any) -> bool:
