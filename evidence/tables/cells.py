@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import FIXED_ORDERS, SOLVERS, read
 
-NETWORKS = ("digits", "cifar16_eps", "cifar16_edm", "latents", "cifar32")
+NETWORKS = ("digits", "sound", "cifar16_eps", "cifar16_edm", "latents", "cifar32")
 EDM = "tuned: edm rho 7 low 1"
 
 Key = tuple[str, float, str, int]
