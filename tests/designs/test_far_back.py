@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import specsched as ss
+from specsched.analysis.modes import Modes
 from specsched.designs.modes.allowances import MOST_FAR_BACK_CAUTION
 from specsched.designs.modes.problem import Asked, make_modes_problem
-from specsched.designs.problem import Options
+from specsched.designs.problem import DEFAULT_DENOISER_ERROR, Options
 
 SPECTRA = {
     "power law": ss.Spectrum(1000.0 * np.arange(1, 129) ** -2.0),
@@ -93,6 +94,17 @@ def test_a_path_has_both_kinds_in_the_order_asked_for() -> None:
     assert list(path) == [12, 8, 20]
     assert [found.smooth_error > 0.0 for found in path.values()] == [True, False, True]
     assert path[8].loss > path[12].loss > path[20].loss
+
+
+def test_modes_that_are_no_recording_have_none() -> None:
+    modes = Modes.gaussian(SPECTRA["flat"], sigma_max=80.0)
+    fixed = ss.design(modes, 15, sampler="ipndm", sigma_floor=0.002)
+    assert fixed.smooth_error == 0.0
+    problem = make_modes_problem(modes, 15, Options(sampler="ipndm"), Asked.of("newton", "mean", None, False))
+    assert problem.denoiser_error == DEFAULT_DENOISER_ERROR
+    free = ss.design(modes, 6, sampler=ss.samplers.Multistep(order=3), sigma_floor=0.002)
+    assert free.smooth_error == 0.0
+    assert "smooth ones" not in repr(free)
 
 
 def test_on_timesteps() -> None:

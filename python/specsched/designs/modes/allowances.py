@@ -98,7 +98,8 @@ def error_for(given: Any, solver: Sampler, sources: Sequence[Any], steps: int) -
         )
     if recorded:
         return min(default, RECORDED_ERROR)
-    return min(default, FAR_BACK_ERROR) if looks_far_back(solver, steps) else default
+    far_back = looks_far_back(solver, steps) and not any(map(has_modes, sources))
+    return min(default, FAR_BACK_ERROR) if far_back else default
 
 
 def is_recording(source: Any) -> bool:

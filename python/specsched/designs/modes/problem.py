@@ -212,7 +212,9 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
     free = needs_coefficients(solver)
     only_spectra = not free and not any(map(has_modes, sources))
     far_back = only_spectra and looks_far_back(solver, count) and options.denoiser_error is None
-    smooth = 1.0 if far_back or (free and error > 0.0) else 0.0
+    # They fit a spectrum, which modes that are no recording do not say.
+    fitted = any(is_recording(one) or not has_modes(one) for one in sources)
+    smooth = 1.0 if far_back or (free and error > 0.0 and fitted) else 0.0
     between = (high, low or floor or LOWEST_SHARE * high)
     searched_with = partial(_searched, sources, parts, options, own_share(solver, count), between)
     return ModesProblem(
