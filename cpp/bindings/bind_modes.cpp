@@ -5,6 +5,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "core/modes/design.hpp"
+#include "core/modes/floored.hpp"
 #include "core/modes/gaussian.hpp"
 #include "core/modes/gradient.hpp"
 #include "core/modes/recorded.hpp"
@@ -89,6 +90,13 @@ Modes recorded(double lowest, double highest, const Matrix& prediction, const st
                                                indices_of(band, n, bands, "band"), vector_of(weight, "weight"),
                                                std::move(of))},
             {1.0}};
+}
+
+Modes floored(const Modes& set, double floor) {
+    std::vector<modes::GroupPointer> groups;
+    for (const modes::GroupPointer& group : set.groups)
+        groups.push_back(std::make_shared<modes::Floored>(group, floor));
+    return {std::move(groups), set.shares};
 }
 
 Modes merged(const std::vector<const Modes*>& sets, const std::vector<double>& shares) {
@@ -238,6 +246,7 @@ void bind_modes(py::module_& m) {
         .def_static("recorded", &recorded, py::arg("lowest"), py::arg("highest"), py::arg("prediction").noconvert(),
                     py::arg("band"), py::arg("weight").noconvert(), py::arg("slope").noconvert(),
                     py::arg("roughness").noconvert(), py::arg("variance").noconvert(), py::arg("dimension").noconvert())
+        .def("floored", &floored, py::arg("floor"))
         .def_static("merged", &merged, py::arg("sets"), py::arg("shares"))
         .def_property_readonly("size", [](const Modes& s) { return s.source->size(); })
         .def_property_readonly("channels", [](const Modes& s) { return s.source->channels(); })

@@ -284,6 +284,8 @@ class Modes(metaclass=_PybindType):
         mean_uncond: _Array,
         first: float,
     ) -> Modes: ...
+    # The same, never asked below the level: a run to 0 ends in the prediction there.
+    def floored(self, floor: float) -> Modes: ...
     # Chebyshev coefficients in log r between `lowest` and `highest`, a row for each mode (prediction) or band.
     @staticmethod
     def recorded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import mpmath as mp
@@ -48,7 +49,8 @@ RECORDED = Modes.recorded(
 )
 GUIDED = Modes.guided(COND, UNCOND, SCALE, TOP, multiplicity=[1.0, 3.0, 9.0], means=(MEAN_COND, MEAN_UNCOND))
 GAUSSIAN = Modes.gaussian(ss.Spectrum(COND, mean_power=[0.3, 0.0, 0.1]), TOP)
-ALL = {"gaussian": GAUSSIAN, "guided": GUIDED, "recorded": RECORDED}
+FLOORED = Modes.gaussian(COND, TOP, sigma_floor=FLOOR)
+ALL = {"gaussian": GAUSSIAN, "guided": GUIDED, "recorded": RECORDED, "floored": FLOORED}
 
 
 def options_of(solver: Sampler) -> dict[str, Any]:
@@ -324,3 +326,27 @@ def test_merged_modes_add_squares() -> None:
 def test_bad_input(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "guided"])
+def test_floor_is_what_runs_to_zero_tend_to(kind: str) -> None:
+    """Infinitely many steps down to the floor, and one to 0, which returns the prediction there."""
+    made = {
+        "gaussian": lambda **floor: Modes.gaussian(COND, TOP, **floor),
+        "guided": lambda **floor: Modes.guided(
+            COND, UNCOND, 2.5, TOP, means=(MEAN_COND, MEAN_UNCOND), **floor
+        ),
+    }[kind]
+    floored, free = made(sigma_floor=0.2), made()
+    fine = [np.append(np.geomspace(TOP, 0.2, count), 0.0) for count in (400, 800)]
+    coarse, finer = (floored.errors(levels, "dpmpp_2m")[0] for levels in fine)
+    assert finer < 1e-3 * free.errors(fine[1], "dpmpp_2m")[0]
+    assert coarse / finer == pytest.approx(4.0, rel=0.1)  # of second order, to the very end
+    np.testing.assert_array_equal(floored.solution(0.2), free.solution(0.2))
+    again = pickle.loads(pickle.dumps(Modes.merged([floored, made(sigma_floor=0.3)])))
+    assert again.sigma_floor == 0.3
+    np.testing.assert_array_equal(again.solution(0.0)[: floored.size], floored.solution(0.0))
+    with pytest.raises(ValueError, match="below the lowest"):
+        floored.errors([TOP, 1.0, 0.1, 0.0], "dpmpp_2m")
+    with pytest.raises(ValueError, match="sigma_floor"):
+        made(sigma_floor=TOP)

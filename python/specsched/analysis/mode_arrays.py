@@ -32,11 +32,13 @@ def only_deterministic(sampler: Sampler) -> None:
 
 def build(part: dict[str, Any]) -> _core.Modes:
     arrays, numbers = part["arrays"], part["numbers"]
+    if part["kind"] == "recorded":
+        return _core.Modes.recorded(**{**arrays, "band": arrays["band"].tolist()}, **numbers)
     if part["kind"] == "gaussian":
-        return _core.Modes.gaussian(**arrays, **numbers)
-    if part["kind"] == "guided":
-        return _core.Modes.guided(**{**arrays, "pair": arrays["pair"].tolist()}, **numbers)
-    return _core.Modes.recorded(**{**arrays, "band": arrays["band"].tolist()}, **numbers)
+        made = _core.Modes.gaussian(**arrays, **numbers)
+    else:
+        made = _core.Modes.guided(**{**arrays, "pair": arrays["pair"].tolist()}, **numbers)
+    return made if part["floor"] is None else made.floored(part["floor"])
 
 
 def means_of(means: Any, pairs: int) -> tuple[Any, FloatArray, FloatArray]:

@@ -50,7 +50,15 @@ class Modes:
         self.process = process
 
     @classmethod
-    def gaussian(cls, spectrum: Any, sigma_max: float, *, process: str = "vp", start: str = "prior") -> Modes:
+    def gaussian(
+        cls,
+        spectrum: Any,
+        sigma_max: float,
+        *,
+        process: str = "vp",
+        start: str = "prior",
+        sigma_floor: float | None = None,
+    ) -> Modes:
         """One mode per eigenvalue of Gaussian data: k = lambda / (lambda + r^2), a = 0.
 
         Parameters
@@ -63,6 +71,9 @@ class Modes:
             The noising process.
         start : {"prior", "data"}
             Whether runs start from the prior of the process or from noised data.
+        sigma_floor : float > 0, optional
+            The level below which the denoiser is never asked: runs to 0 end in its prediction there, with infinitely
+            many steps too. Default: there is none.
 
         Examples
         --------
@@ -79,7 +90,7 @@ class Modes:
             "multiplicity": data.weights,
             "weight": data.weights * variance + data.mean_power,
         }
-        return cls._of("gaussian", arrays, {"first": first}, process, None)
+        return cls._of("gaussian", arrays, {"first": first}, process, _floor(sigma_floor, first))
 
     @classmethod
     def guided(
@@ -93,6 +104,7 @@ class Modes:
         means: Any = None,
         process: str = "vp",
         start: str = "prior",
+        sigma_floor: float | None = None,
     ) -> Modes:
         """A guided pair of Gaussians with shared eigenvectors, D = g D_cond + (1 - g) D_uncond.
 
@@ -108,7 +120,7 @@ class Modes:
             Directions that each pair stands for; default 1.
         means : pair of array_like, shape (d, m), optional
             Means (conditional, unconditional) in each direction; a pair with several directions has one column each.
-        process, start
+        process, start, sigma_floor
             As for `gaussian`; noised data are those of the conditional Gaussian.
 
         Notes
@@ -148,7 +160,9 @@ class Modes:
             "mean_cond": mean_cond,
             "mean_uncond": mean_uncond,
         }
-        return cls._of("guided", arrays, {"scale": scale, "first": first}, process, None)
+        return cls._of(
+            "guided", arrays, {"scale": scale, "first": first}, process, _floor(sigma_floor, first)
+        )
 
     @classmethod
     def recorded(
@@ -268,7 +282,7 @@ class Modes:
         cls, kind: str, arrays: dict[str, Any], numbers: dict[str, float], process: str, floor: float | None
     ) -> Modes:
         codes.process_code(process)
-        part = {"kind": kind, "share": 1.0, "arrays": arrays, "numbers": numbers}
+        part = {"kind": kind, "share": 1.0, "arrays": arrays, "numbers": numbers, "floor": floor}
         top = numbers["highest"] if kind == "recorded" else numbers["first"]
         return cls(build(part), [part], sigma_max=top, process=process, sigma_floor=floor)
 
@@ -349,3 +363,7 @@ class Modes:
     def __repr__(self) -> str:
         kinds = ", ".join(dict.fromkeys(part["kind"] for part in self._parts))
         return f"Modes({self.size} {kinds}, {self.process}, from sigma {self.sigma_max:g})"
+
+
+def _floor(given: Any, first: float) -> float | None:
+    return None if given is None else checks.real("sigma_floor", given, above=0.0, below=first)

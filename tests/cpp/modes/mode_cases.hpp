@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/modes/floored.hpp"
 #include "core/modes/gaussian.hpp"
 #include "core/modes/recorded.hpp"
 
@@ -63,6 +64,10 @@ inline modes::GroupPointer crowded() {
         modes::Recorded::Bands{slope, ArrayXXd(3, 0), numbers({2.0, 0.1, 0.5}), numbers({5.0, 11.0, 2.0})});
 }
 
+inline modes::GroupPointer floored(const modes::GroupPointer& group) {
+    return std::make_shared<modes::Floored>(group, lowest);
+}
+
 struct Case {
     std::string name;
     modes::Source source;
@@ -75,6 +80,7 @@ inline const std::vector<Case>& cases() {
         {"recorded", {{recorded()}, {1.0}}},
         {"crowded", {{crowded()}, {1.0}}},
         {"together", {{recorded(), gaussian(), guided()}, {0.5, 0.2, 0.3}}},
+        {"floored", {{floored(gaussian()), floored(guided())}, {0.7, 0.3}}},
     };
     return all;
 }

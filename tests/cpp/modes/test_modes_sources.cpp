@@ -79,12 +79,28 @@ void test_ends_of_solutions() {
         const double kept = std::sqrt(variance[i] / (variance[i] + top * top));
         CHECK_CLOSE(end[2 + static_cast<int>(i)], mean[i] * (1.0 - kept), 1e-11, 0.0, "guidance 1, mean");
     }
-    // Below the lowest level a recorded network says what it said there.
-    const modes::Source network({recorded()}, {1.0});
-    const ArrayXd said = network.answer(lowest, 0.0).shift +
-                         network.spread_out(network.answer(lowest, 0.0).slope) * network.solution(lowest);
-    CHECK(off(network.solution(0.0), said) < 1e-12, "recorded, the end");
-    CHECK(off(network.solution(0.5 * lowest), 0.5 * (network.solution(lowest) + said)) < 1e-12, "recorded, below");
+    // Below the lowest level a recorded network, and one with a floor, says what it said there.
+    for (const modes::GroupPointer& group : {recorded(), floored(gaussian()), floored(guided())}) {
+        const modes::Source network({group}, {1.0});
+        const ArrayXd said = network.answer(lowest, 0.0).shift +
+                             network.spread_out(network.answer(lowest, 0.0).slope) * network.solution(lowest);
+        CHECK(off(network.solution(0.0), said) < 1e-12, "the end of a network that is never asked below a level");
+        CHECK(off(network.solution(0.5 * lowest), 0.5 * (network.solution(lowest) + said)) < 1e-12, "below it");
+    }
+}
+
+// A deviation from the floor on meets the prediction there; what a floor leaves out is small beside large variances.
+void test_floor() {
+    const modes::Source with({floored(gaussian())}, {1.0}), without({gaussian()}, {1.0});
+    const ArrayXd k = with.answer(lowest, 0.0).slope, down = without.flow(top, lowest);
+    CHECK(off(with.flow(top, lowest), down) == 0.0, "down to the floor, as without");
+    CHECK(off(with.flow(top, 0.0), down * k) < 1e-15, "to 0");
+    CHECK(off(with.flow(top, 0.25 * lowest), down * (0.25 + 0.75 * k)) < 1e-15, "below the floor");
+    const ArrayXd ratio = with.solution(0.0) / without.solution(0.0);
+    const std::vector<double> variance{4.0, 0.3, 0.02};
+    for (std::size_t i = 0; i < 3; ++i)
+        CHECK_CLOSE(ratio[static_cast<Eigen::Index>(i)], std::sqrt(variance[i] / (variance[i] + lowest * lowest)),
+                    1e-14, 0.0, "what a floor costs");
 }
 
 void test_closed_forms() {
@@ -138,6 +154,7 @@ int main() {
     }
     test_highest_level();
     test_ends_of_solutions();
+    test_floor();
     test_closed_forms();
     test_sources();
     test_quadrature();
