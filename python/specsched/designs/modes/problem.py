@@ -201,7 +201,10 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
     if levels is None:
         # A hair above, since the search shares out what the least gaps leave.
         _core.check_ends(high, low, floor, ratio * (1.0 + 1e-12), count)
-    parts = tuple(_modes(one, high, options) for one in sources)
+    # A solver that is free to would mend what every run ends in: the prediction at the floor (docs/modes.md).
+    free = needs_coefficients(solver)
+    end = floor if free and floor else None
+    parts = tuple(_modes(one, high, options, end) for one in sources)
     for part in parts:
         if not np.isclose(part.sigma_max, high, rtol=1e-6):
             raise ValueError(
@@ -209,14 +212,13 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
                 f"sigma_max={high!r}"
             )
     error = error_for(options.denoiser_error, solver, sources, count)
-    free = needs_coefficients(solver)
     only_spectra = not free and not any(map(has_modes, sources))
     far_back = only_spectra and looks_far_back(solver, count) and options.denoiser_error is None
     # They fit a spectrum, which modes that are no recording do not say.
     fitted = any(is_recording(one) or not has_modes(one) for one in sources)
     smooth = 1.0 if far_back or (free and error > 0.0 and fitted) else 0.0
     between = (high, low or floor or LOWEST_SHARE * high)
-    searched_with = partial(_searched, sources, parts, options, own_share(solver, count), between)
+    searched_with = partial(_searched, sources, parts, options, own_share(solver, count), between, end)
     return ModesProblem(
         modes=parts[0] if len(parts) == 1 else Modes.merged(parts),
         parts=parts,
@@ -254,6 +256,7 @@ def _searched(
     options: Options,
     share: float,
     between: tuple[float, float],
+    end: float | None,
     smooth: float,
 ) -> tuple[Modes, ...]:
     """What is minimised in place of each source.
@@ -269,7 +272,7 @@ def _searched(
         recorded = is_recording(source)
         own = source.spectrum if recorded else None if has_modes(source) else as_spectra(source)[0]
         if recorded and alone and share > 0.0:
-            members.append(_modes(own, part.sigma_max, options))
+            members.append(_modes(own, part.sigma_max, options, end))
             shares = [1.0 - share, share]
         if smooth and own is not None:
             size = RECORDED_SMOOTH_ERROR if recorded else SMOOTH_ERROR
@@ -319,8 +322,10 @@ def _ends_of_sources(sources: Sequence[Any], options: Options, levels: Schedule 
     return replace(options, **changed)
 
 
-def _modes(source: Any, sigma_max: float, options: Options) -> Modes:
+def _modes(source: Any, sigma_max: float, options: Options, end: float | None) -> Modes:
     if has_modes(source):
         return modes_of(source)
     (spectrum,) = as_spectra(source)
-    return Modes.gaussian(compressed(spectrum), sigma_max, process=options.process, start=options.start)
+    return Modes.gaussian(
+        compressed(spectrum), sigma_max, process=options.process, start=options.start, sigma_floor=end
+    )
