@@ -10,7 +10,7 @@ import pytest
 
 import specsched as ss
 from specsched.designs.methods import on_timesteps
-from specsched.designs.modes.problem import Asked, make_modes_problem
+from specsched.designs.modes.problem import Asked, ModesProblem, make_modes_problem
 from specsched.designs.problem import Options
 from specsched.samplers import Multistep
 
@@ -210,14 +210,16 @@ def test_pictures(recording: ss.Recording) -> None:
     assert labels[0].startswith(trial.best)
 
 
-def test_designed_solvers_of_many_steps_follow_the_recording_alone(recording: ss.Recording) -> None:
-    """Levels alone, and tables of few steps, have the recording's own spectrum beside it."""
+def test_what_is_minimised_beside_a_recording(recording: ss.Recording) -> None:
+    """Its own spectrum, for levels alone and for tables, and for tables smooth errors that grow with the steps."""
 
-    def size(sampler: Any, steps: int) -> int:
-        return make_modes_problem(recording, steps, Options(sampler=sampler), Asked()).searched[0].size
+    def problem(sampler: Any, steps: int) -> ModesProblem:
+        return make_modes_problem(recording, steps, Options(sampler=sampler), Asked())
 
-    own = size("dpmpp_2m", 30) - recording.modes().size
+    own = problem("dpmpp_2m", 30).searched[0].size - recording.modes().size
     assert own > 0
-    few, many = size(Multistep(order=3), 14), size(Multistep(order=3), 15)
-    assert few - many == own
-    assert many > recording.modes().size  # and smooth errors
+    tables = [problem(Multistep(order=3), steps) for steps in (12, 14, 15, 30)]
+    assert {table.searched[0].size for table in tables} == {tables[0].searched[0].size}
+    assert tables[0].searched[0].size > recording.modes().size + own
+    np.testing.assert_allclose([table.smooth_error for table in tables], [0.2, 0.2 + 0.8 / 3, 0.6, 0.6])
+    np.testing.assert_allclose([table.denoiser_error for table in tables], [0.015, 0.031 / 3, 0.008, 0.008])

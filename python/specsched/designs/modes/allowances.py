@@ -10,6 +10,7 @@ import numpy as np
 from ...analysis.mode_sources import has_modes
 from ...samplers import Multistep, Sampler, as_sampler
 from ..problem import Options, as_spectra, denoiser_error_for
+from .smooth import SMOOTH_ERROR
 
 RECORDED_ERROR = 0.06
 """Error of predictions that designs on recordings allow for by default (docs/modes.md).
@@ -18,29 +19,33 @@ Half of that for a spectrum: a recording knows more of the network."""
 
 FEW_STEPS, MANY_STEPS = 8, 12
 
-RECORDED_FREE_ERROR = (0.03, 0.015)
-"""The same for designs of a solver's coefficients, what their errors have beside the smooth ones (`smooth_errors`): up
-to `FEW_STEPS`, falling to the second at `MANY_STEPS`.
+RECORDED_FREE_ERROR = ((FEW_STEPS, MANY_STEPS, 15), (0.03, 0.015, 0.008))
+"""The same for designs of a solver's coefficients, what their errors have beside the smooth ones, by numbers of steps;
+in between on a line.
 
 Errors over those with .03 throughout, orders 3 and 4, in the mean of `digits`, `cifar16_eps` and `cifar16_edm` with
-guidance 1, 3 and 7.5, the own spectrum beside the recording: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17
-1.38), at 15 .89 .88, at 20 .68 .68. With .015 at 8 calls on other starts, without guidance: 1.12 1.07, .96 .97 and
-1.13 .92."""
+guidance 1, 3 and 7.5: at 10 calls .97 .96, at 12 1.02 .98 (`digits` 1.17 1.38). With .015 at 8 calls on other starts,
+without guidance: 1.12 1.07, .96 .97 and 1.13 .92. From 12 steps on it goes with `RECORDED_SMOOTH_ERROR`."""
 
-OWN_SHARE = ((12, 15), (0.5, 0.0))
-"""Share of a recording's own spectrum in what is minimised: always the first for levels alone, the second for designed
-solvers with 15 steps and more, falling in between.
+RECORDED_SMOOTH_ERROR = ((MANY_STEPS, 15), (0.2, 0.6))
+"""Size of smooth errors (`SMOOTH_ERROR`) beside a recording, which holds the network's own predictions on a few starts.
 
-There the error on the spectrum would be most of the sum. Errors over those with .5 throughout, orders 3 and 4:
-`cifar16_eps` .54 .50 at 15 calls and .51 .40 at 20, `digits` .94 1.08 and .86 1.03, `cifar16_edm` with guidance 3
-1.07 .97 and .91 .85, with 7.5 1.25 1.24 and 1.12 1.06. With 5 to 12 calls none errs 1.1 to 1.3 times as much with
-guidance 3, .6 to 1.0 on `cifar16_eps`."""
+With many steps these are what a recording leaves out: its series end, and its slopes are means. Errors with .6 and
+independent ones of .008 over those with .2, .015 and no spectrum beside the recording, on starts of their own, orders 3
+and 4, at 15, 20 and 30 calls: `cifar16_edm` .74 .62, .61 .47, .33 .34, `sound` .84 .66, .58 .51, .39 .36, `latents` .87
+1.08, .79 .86, .96 1.08, `digits` .98 .83, .95 1.52, .73 .90, `cifar16_eps` 1.37 1.27, .97 .86, .90 .60. With the
+spectrum alone added: .99 .80 on `cifar16_edm` at 30, .69 .70 on `sound`."""
 
-FREE_ERROR = (0.06, 0.03)
-"""The same from a spectrum alone.
+OWN_SHARE = 0.5
+"""Share of a recording's own spectrum in what is minimised (docs/modes.md)."""
+
+FREE_ERROR = ((FEW_STEPS, MANY_STEPS, 20, 30), (0.06, 0.03, 0.03, 0.015))
+"""As `RECORDED_FREE_ERROR`, from a spectrum alone.
 
 Error over that with .03 throughout, from spectra, at 5 and 8 calls: `digits` 1.00 and .83, `cifar16_eps` .99 and 1.01;
-at 12 calls on `cifar16_eps` 1.21 (docs/modes.md)."""
+at 12 calls on `cifar16_eps` 1.21 (docs/modes.md). With .015 on starts of their own, orders 3 and 4, at 30 calls
+`cifar16_eps` .56 .76, `cifar16_edm` .71 .75, `digits` .90 .91, `sound` .85 1.05, `latents` 1.06 1.21; at 20 1.24 1.32,
+.71 .82, 1.01 1.30, .97 .92, .92 .90."""
 
 FAR_BACK = 3
 """Order from which a fixed solver's designs for a spectrum allow for smooth errors too, with `MANY_STEPS` and more.
@@ -93,9 +98,7 @@ def error_for(given: Any, solver: Sampler, sources: Sequence[Any], steps: int) -
     if given is not None:
         return default
     if needs_coefficients(solver):
-        return float(
-            np.interp(steps, (FEW_STEPS, MANY_STEPS), RECORDED_FREE_ERROR if recorded else FREE_ERROR)
-        )
+        return float(np.interp(steps, *(RECORDED_FREE_ERROR if recorded else FREE_ERROR)))
     if recorded:
         return min(default, RECORDED_ERROR)
     far_back = looks_far_back(solver, steps) and not any(map(has_modes, sources))
@@ -107,6 +110,6 @@ def is_recording(source: Any) -> bool:
     return has_modes(source) and hasattr(source, "spectrum")
 
 
-def own_share(solver: Sampler, steps: int) -> float:
-    """Share of a recording's own spectrum in what a design on it minimises."""
-    return float(np.interp(steps, *OWN_SHARE)) if needs_coefficients(solver) else OWN_SHARE[1][0]
+def smooth_size(recorded: bool, steps: int) -> float:
+    """Size of the smooth errors that a design with so many steps allows for."""
+    return float(np.interp(steps, *RECORDED_SMOOTH_ERROR)) if recorded else SMOOTH_ERROR

@@ -31,8 +31,8 @@ from ..problem import (
     lowered,
     make_problem,
 )
-from .allowances import error_for, is_recording, looks_far_back, needs_coefficients, own_share
-from .smooth import RECORDED_SMOOTH_ERROR, SMOOTH_ERROR, smooth_errors
+from .allowances import OWN_SHARE, error_for, is_recording, looks_far_back, needs_coefficients, smooth_size
+from .smooth import smooth_errors
 
 LOWEST_SHARE = 1e-4
 """Lowest level over the first one where nothing else says it."""
@@ -113,8 +113,7 @@ class ModesProblem:
     @property
     def smooth_error(self) -> float:
         """Size of the smooth errors in what is minimised; 0: none."""
-        size = RECORDED_SMOOTH_ERROR if self.recordings else SMOOTH_ERROR
-        return float(size * np.sqrt(self.smooth))
+        return float(smooth_size(bool(self.recordings), self.steps) * np.sqrt(self.smooth))
 
     @property
     def judge(self) -> Sampler:
@@ -218,7 +217,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
     fitted = any(is_recording(one) or not has_modes(one) for one in sources)
     smooth = 1.0 if far_back or (free and error > 0.0 and fitted) else 0.0
     between = (high, low or floor or LOWEST_SHARE * high)
-    searched_with = partial(_searched, sources, parts, options, own_share(solver, count), between, end)
+    searched_with = partial(_searched, sources, parts, options, count, between, end)
     return ModesProblem(
         modes=parts[0] if len(parts) == 1 else Modes.merged(parts),
         parts=parts,
@@ -254,16 +253,16 @@ def _searched(
     sources: Sequence[Any],
     parts: Sequence[Modes],
     options: Options,
-    share: float,
+    steps: int,
     between: tuple[float, float],
     end: float | None,
     smooth: float,
 ) -> tuple[Modes, ...]:
     """What is minimised in place of each source.
 
-    With a recording, a `share` of the sum is that of its own spectrum, unless another one is given beside it, or modes
-    are to be taken as exact (an error of 0 is asked for). Smooth errors that fit the spectrum, on levels between two
-    ends, have the share `smooth`.
+    With a recording, `OWN_SHARE` of the sum is that of its own spectrum, unless another one is given beside it, or
+    modes are to be taken as exact (an error of 0 is asked for). Smooth errors that fit the spectrum, on levels between
+    two ends, have the share `smooth`. Closed-form modes end in the prediction at the level `end`, if there is one.
     """
     alone = all(map(has_modes, sources)) and options.denoiser_error != 0.0
     found = []
@@ -271,11 +270,11 @@ def _searched(
         members, shares = [part], [1.0]
         recorded = is_recording(source)
         own = source.spectrum if recorded else None if has_modes(source) else as_spectra(source)[0]
-        if recorded and alone and share > 0.0:
+        if recorded and alone:
             members.append(_modes(own, part.sigma_max, options, end))
-            shares = [1.0 - share, share]
+            shares = [1.0 - OWN_SHARE, OWN_SHARE]
         if smooth and own is not None:
-            size = RECORDED_SMOOTH_ERROR if recorded else SMOOTH_ERROR
+            size = smooth_size(recorded, steps)
             members.append(smooth_errors(compressed(own), size, *between, part.process))
             shares.append(smooth)
         found.append(Modes.merged(members, shares) if len(members) > 1 else part)

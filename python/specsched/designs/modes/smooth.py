@@ -17,9 +17,6 @@ Networks differ from the Gaussian denoiser by .15 to .5 (docs/limit.md). Errors 
 and .6 on networks of CIFAR-10, 5, 8 and 12 calls: `cifar16_eps` .0335 .0110 .0047 and .0351 .0093 .0041, `cifar16_edm`
 .0436 .0140 .0048 and .0487 .0151 .0049."""
 
-RECORDED_SMOOTH_ERROR = 0.2
-"""The same beside a recording, which holds the network's own predictions on a few starts."""
-
 _GROUPS = 12  # of eigenvalues: errors of predictions need no more of their sizes
 _LEFT = 1e-3  # share of the variance of the errors that the modes leave out
 _FAINT = 1e-6  # share of the total variance below which a group of eigenvalues would only cost time
