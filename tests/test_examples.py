@@ -159,7 +159,7 @@ def test_starts(tmp_path: Path) -> None:
 
 def test_designed_solver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = run("designed_solver", tmp_path)
-    losses = {name: design.loss for name, design in found["designs"].items()}
+    losses = {name: values[0] for name, values in found["losses"].items()}
     page = (ROOT / "docs" / "designed_solver.md").read_text(encoding="utf-8")
     for name, loss in losses.items():
         assert f"{loss:.3f}".lstrip("0") in page, name

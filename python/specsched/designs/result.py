@@ -34,8 +34,7 @@ class Design(ByValue):
     schedule : Schedule
         The levels, noise -> clean; its `made_for` holds what was asked for.
     loss : float
-        On the full spectrum (for a list: combined as asked). Of a solver whose coefficients were designed: on modes,
-        which end in the prediction at `sigma_floor` if there is one (`specsched.analysis.modes.Modes.gaussian`).
+        On the full spectrum (for a list: combined as asked).
     losses : tuple of float
         One per spectrum.
     baselines : dict of str to float

@@ -68,8 +68,8 @@ def design(
     sigma_min : float
         Last level, fixed. With 0 (default) the sampler ends on clean data.
     sigma_floor : float, optional
-        With ``sigma_min=0``: no other level lies below it. A model is not trained below its own lowest level. Designed
-        coefficients are judged against the prediction there, where every such run ends.
+        With ``sigma_min=0``: no other level lies below it. A model is not trained below its own lowest level. What
+        designed coefficients minimise is the distance to the prediction there, where every such run ends.
     min_ratio : float >= 1, optional
         Least ratio of neighbouring levels. Default: 1 for one-step solvers; for solvers that combine several
         predictions a quarter of the mean gap in log sigma, at most 1.1, because nearly coinciding levels act as a

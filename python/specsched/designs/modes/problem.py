@@ -200,10 +200,7 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
     if levels is None:
         # A hair above, since the search shares out what the least gaps leave.
         _core.check_ends(high, low, floor, ratio * (1.0 + 1e-12), count)
-    # A solver that is free to would mend what every run ends in: the prediction at the floor (docs/modes.md).
-    free = needs_coefficients(solver)
-    end = floor if free and floor else None
-    parts = tuple(_modes(one, high, options, end) for one in sources)
+    parts = tuple(_modes(one, high, options) for one in sources)
     for part in parts:
         if not np.isclose(part.sigma_max, high, rtol=1e-6):
             raise ValueError(
@@ -211,6 +208,9 @@ def make_modes_problem(source: Any, steps: Any, options: Options, asked: Asked) 
                 f"sigma_max={high!r}"
             )
     error = error_for(options.denoiser_error, solver, sources, count)
+    free = needs_coefficients(solver)
+    # A solver that is free to would mend what every run ends in: the prediction at the floor (docs/modes.md).
+    end = floor if free and floor else None
     only_spectra = not free and not any(map(has_modes, sources))
     far_back = only_spectra and looks_far_back(solver, count) and options.denoiser_error is None
     # They fit a spectrum, which modes that are no recording do not say.
@@ -267,9 +267,9 @@ def _searched(
     alone = all(map(has_modes, sources)) and options.denoiser_error != 0.0
     found = []
     for source, part in zip(sources, parts, strict=True):
-        members, shares = [part], [1.0]
-        recorded = is_recording(source)
-        own = source.spectrum if recorded else None if has_modes(source) else as_spectra(source)[0]
+        given, recorded = has_modes(source), is_recording(source)
+        members, shares = [part if given else _modes(source, part.sigma_max, options, end)], [1.0]
+        own = source.spectrum if recorded else None if given else as_spectra(source)[0]
         if recorded and alone:
             members.append(_modes(own, part.sigma_max, options, end))
             shares = [1.0 - OWN_SHARE, OWN_SHARE]
@@ -277,7 +277,7 @@ def _searched(
             size = smooth_size(recorded, steps)
             members.append(smooth_errors(compressed(own), size, *between, part.process))
             shares.append(smooth)
-        found.append(Modes.merged(members, shares) if len(members) > 1 else part)
+        found.append(Modes.merged(members, shares) if len(members) > 1 else members[0])
     return tuple(found)
 
 
@@ -321,7 +321,7 @@ def _ends_of_sources(sources: Sequence[Any], options: Options, levels: Schedule 
     return replace(options, **changed)
 
 
-def _modes(source: Any, sigma_max: float, options: Options, end: float | None) -> Modes:
+def _modes(source: Any, sigma_max: float, options: Options, end: float | None = None) -> Modes:
     if has_modes(source):
         return modes_of(source)
     (spectrum,) = as_spectra(source)
