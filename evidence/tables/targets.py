@@ -51,11 +51,11 @@ def over_fixed(
 
 
 def over_rivals(found: Cells) -> Ratios:
-    """The designed solver, refined from the spectrum's, over the best published method in its cell."""
+    """A refined solver, the spectrum's where it was refined, over the best published method in its cell."""
     for key, cell in found.items():
-        name = "designed solver, spectrum, refined"
-        if name in cell and any(other.startswith("rival: ") for other in cell):
-            yield key, error(cell[name]) / error(least(cell, "rival: "))
+        refined = [name for name in REFINED_SOLVERS if name in cell]
+        if refined and any(other.startswith("rival: ") for other in cell):
+            yield key, error(cell[refined[0]]) / error(least(cell, "rival: "))
 
 
 def over_rivals_in_features(results: Path, column: str) -> Callable[[Cells], Ratios]:
