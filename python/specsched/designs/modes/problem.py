@@ -268,7 +268,8 @@ def _searched(
     found = []
     for source, part in zip(sources, parts, strict=True):
         given, recorded = has_modes(source), is_recording(source)
-        members, shares = [part if given else _modes(source, part.sigma_max, options, end)], [1.0]
+        exact = part if given or end is None else _modes(source, part.sigma_max, options, end)
+        members, shares = [exact], [1.0]
         own = source.spectrum if recorded else None if given else as_spectra(source)[0]
         if recorded and alone:
             members.append(_modes(own, part.sigma_max, options, end))
@@ -277,7 +278,7 @@ def _searched(
             size = smooth_size(recorded, steps)
             members.append(smooth_errors(compressed(own), size, *between, part.process))
             shares.append(smooth)
-        found.append(Modes.merged(members, shares) if len(members) > 1 else members[0])
+        found.append(Modes.merged(members, shares) if len(members) > 1 else exact)
     return tuple(found)
 
 
